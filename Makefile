@@ -1,0 +1,62 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+export PYTHONSAFEPATH := 1    # never import a room by its folder's name
+
+help:           ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "tapeout needs Python 3.11 or newer, and there is no $(PYTHON): apt install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "tapeout needs Python 3.11 or newer; $(PYTHON) is older: name another, as in make PYTHON=python3.12 demo"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments: apt install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+tools:
+	@command -v c++ >/dev/null || echo "no C++ compiler, so Verilator is left out: apt install g++"
+	@command -v perl >/dev/null || echo "no perl, so Verilator is left out: apt install perl"
+	@command -v iverilog >/dev/null || echo "no Icarus Verilog, so it is left out: apt install iverilog"
+
+$(VENV)/demo: pyproject.toml setup.py | $(BIN)/python tools
+	@echo "installing tapeout into $(VENV) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[hdl]'
+	@touch $@
+
+$(VENV)/dev: pyproject.toml setup.py | $(BIN)/python tools
+	@echo "installing tapeout and what its tests need into $(VENV) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/demo
+
+demo: $(VENV)/demo   ## a packet's walk: a simulated exchange day from wire bytes to a risk report
+	@$(BIN)/tapeout demo
+
+test: $(VENV)/dev   ## everything that runs without devices
+	@$(BIN)/python -m pytest -q
+
+tree:           ## build/tree/tapeout: the four folders linked as the wheel lays them out
+	@rm -rf build/tree && mkdir -p build/tree/tapeout
+	@ln -s $(CURDIR)/host/* $(CURDIR)/kernels $(CURDIR)/hdl $(CURDIR)/sim build/tree/tapeout/
+
+check: $(VENV)/dev tree   ## format, lint, types, tests
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+	@MYPYPATH=build/tree $(BIN)/mypy
+	@$(BIN)/python -m pytest -q
+
+wheel: $(VENV)/dev   ## the tests against the installed wheel, outside the repository
+	@rm -rf build/wheel && mkdir -p build/wheel
+	@$(BIN)/python -m build -q --no-isolation --outdir build/wheel .
+	@$(BIN)/python tests/against_wheel.py build/wheel
+
+bench: $(VENV)/dev   ## every benchmark, each a table and JSON lines in benchmarks/results/
+	@$(BIN)/python benchmarks/all.py
+
+gpu: tree       ## on a GPU machine, with its own packages: parity, then benchmarks
+	@PYTHONPATH=build/tree $(PYTHON) -m pytest -q -m gpu tests/kernels
+	@PYTHONPATH=build/tree $(PYTHON) benchmarks/all.py --device gpu
+
+clean:          ## remove what can be rebuilt
+	@rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name '*.nb[ic]' -not -path './$(VENV)/*' -delete
+
+.PHONY: help tools demo test tree check wheel bench gpu clean

@@ -1,0 +1,5 @@
+"""`python -m tapeout`."""
+
+from tapeout.cli import main
+
+main()
