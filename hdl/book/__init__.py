@@ -1,0 +1,1 @@
+"""Price levels of every instrument."""

@@ -1,0 +1,23 @@
+"""What crosses the pins: a book event, one change of one price level or one trade."""
+
+from enum import IntEnum
+
+
+class Kind(IntEnum):
+    """Why the level changed. A replace is two events: the old order out, the new one in."""
+
+    ADD = 1
+    CANCEL = 2
+    DELETE = 3
+    EXECUTE = 4
+    REPLACE_OUT = 5
+    REPLACE_IN = 6
+    TRADE = 7  # against an order that was never displayed: no level changes
+    CROSS = 8  # auction: no level changes
+    BREAK = 9  # an earlier match number is void: no level changes
+
+
+#: Kinds that put `lots` on their level; DELETE, CANCEL, EXECUTE and REPLACE_OUT take them off.
+ENTERS = frozenset({Kind.ADD, Kind.REPLACE_IN})
+LEAVES = frozenset({Kind.CANCEL, Kind.DELETE, Kind.EXECUTE, Kind.REPLACE_OUT})
+TRADES = frozenset({Kind.EXECUTE, Kind.TRADE, Kind.CROSS})

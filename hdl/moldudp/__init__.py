@@ -1,0 +1,1 @@
+"""MoldUDP64: numbered packets of length-prefixed messages."""

@@ -1,0 +1,14 @@
+"""What crosses the pins: the MoldUDP64 downstream packet.
+
+Nasdaq MoldUDP64 Protocol Specification 1.00, "Downstream Packet". A header, then `message_count`
+blocks of a 2-byte big-endian length and as many bytes. `sequence` numbers the first message.
+"""
+
+SESSION = slice(0, 10)  # text
+SEQUENCE = slice(10, 18)
+MESSAGE_COUNT = slice(18, 20)
+HEADER_BYTES = 20
+PREFIX_BYTES = 2
+
+HEARTBEAT = 0  # message count of a packet that only tells the next sequence number
+END_OF_SESSION = 0xFFFF  # message count of the last packets of a session; tells the next, too
