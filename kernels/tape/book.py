@@ -1,0 +1,286 @@
+"""Records to books: every order followed, every level kept, every change written down.
+
+Twin of `hdl/book`: the same events, quotes and fault counts as `hdl/book/model.py`, in arrays.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tapeout.hdl.book.layout import Kind
+from tapeout.hdl.layout import Fault
+from tapeout.kernels._jit import jit
+from tapeout.kernels.tape.faults import Ledger, note
+from tapeout.kernels.tape.itch import LOCATES
+from tapeout.kernels.tape.levels import LEVELS, LOTS, PRICE, START, put, short_of, take
+from tapeout.kernels.tape.orders import (
+    HALF,
+    LOW_HALF,
+    MISSING,
+    RESTING,
+    Orders,
+    find,
+    insert,
+    orders,
+    remove,
+    side_of,
+)
+from tapeout.kernels.tape.record import (
+    STAMP_BITS,
+    STAMP_MASK,
+    WELL_FORMED,
+    Events,
+    Ints,
+    Quotes,
+    Records,
+)
+
+BID, ASK, NO_SIDE = 1, -1, 0
+BUY, SELL, YES, PRICED = ord("B"), ord("S"), ord("Y"), ord("C")
+LOCATE_SHIFT, TIME_MASK = np.uint64(STAMP_BITS), np.uint64(STAMP_MASK)
+
+#: What a message type does to a book.
+NOTHING, ADD, EXECUTE, CANCEL, DELETE, REPLACE, TRADE, CROSS, BREAK = range(9)
+ACTION = np.zeros(256, np.int64)
+for _letter, _action in zip("AFECXDUPQB", (1, 1, 2, 2, 3, 4, 5, 6, 7, 8), strict=True):
+    ACTION[ord(_letter)] = _action
+KIND = np.array(
+    [
+        0,
+        Kind.ADD,
+        Kind.EXECUTE,
+        Kind.CANCEL,
+        Kind.DELETE,
+        Kind.REPLACE_OUT,
+        Kind.TRADE,
+        Kind.CROSS,
+        Kind.BREAK,
+    ],
+    np.uint8,
+)
+
+
+class Book(NamedTuple):
+    """All books: live orders and how many, price levels (see `levels`), each locate's last quote.
+
+    `live` and `used` are (1,) int64; `quote` is (65536, 4): bid, its lots, ask, its lots.
+    """
+
+    slots: Orders
+    live: Ints
+    runs: Ints
+    pool: Ints
+    used: Ints
+    quote: Ints
+
+
+def book() -> Book:
+    """No order in any book."""
+    one = np.zeros(1, np.int64)
+    runs, pool = np.zeros((2 * LOCATES, 3), np.int64), np.zeros((1 << 14, 2), np.int64)
+    return Book(orders(), one, runs, pool, one.copy(), np.zeros((LOCATES, 4), np.int64))
+
+
+@jit
+def _write(
+    event: Any, record: Any, midnight_ns: int, kind: int, side: int, price: int, lots: int
+) -> None:
+    """Fill in an event on `side` (2 * locate, one more for asks)."""
+    event.exchange_ns = midnight_ns + np.int64(record.stamp & TIME_MASK)
+    event.arrival_ns = record.arrival_ns
+    event.sequence = record.sequence
+    event.price_ticks = price
+    event.lots = lots
+    event.order_id = record.subject
+    event.match_number = 0
+    event.trade_ticks = 0
+    event.instrument = side >> 1
+    event.kind = kind
+    event.side = BID if side & 1 == 0 else ASK
+    event.printable = 0
+
+
+@jit
+def _off_book(event: Any, record: Any, midnight_ns: int, action: int) -> None:
+    """A trade, or the breaking of one: nothing displayed changes."""
+    side = np.int64(record.stamp >> LOCATE_SHIFT) * 2
+    _write(event, record, midnight_ns, KIND[action], side, 0, np.int64(record.shares))
+    event.order_id = 0
+    event.side = BID if record.side == BUY else ASK if record.side == SELL else NO_SIDE
+    event.match_number = record.other
+    event.trade_ticks = record.price
+    event.printable = action != BREAK
+
+
+@jit
+def _target(record: Any, action: int, slots: Orders) -> tuple[int, int, int]:
+    """The slot of the order a record is about, the side it is on, and what forbids to apply it."""
+    locate = np.int64(record.stamp >> LOCATE_SHIFT)
+    slot = find(slots, record.subject)
+    if action == ADD:
+        side = 2 * locate + (record.side == SELL)
+        if record.side != BUY and record.side != SELL:
+            return slot, side, Fault.BAD_SIDE
+        return slot, side, MISSING if slot == MISSING else Fault.REPEATED_REFERENCE
+    if slot == MISSING:
+        return slot, 0, Fault.UNKNOWN_REFERENCE
+    return slot, side_of(slots, slot), MISSING
+
+
+@jit
+def _leave(
+    event: Any,
+    record: Any,
+    action: int,
+    midnight_ns: int,
+    slot: int,
+    slots: Orders,
+    live: Ints,
+    runs: Ints,
+    pool: Ints,
+) -> tuple[int, int]:
+    """Take shares of a live order off the book. Returns how many, and the fault or MISSING."""
+    resting, side = slots[slot, RESTING], side_of(slots, slot)
+    price, lots = np.int64(resting >> HALF), np.int64(resting & LOW_HALF)
+    fault = MISSING
+    if action == EXECUTE or action == CANCEL:
+        if record.shares == 0:
+            return 0, Fault.ZERO_SHARES
+        if np.int64(record.shares) > lots:
+            fault = Fault.TOO_MANY_SHARES
+        lots = min(lots, np.int64(record.shares))
+    if lots == np.int64(resting & LOW_HALF):
+        remove(slots, slot)
+        live[0] -= 1
+    else:
+        slots[slot, RESTING] = resting - np.uint64(lots)
+    take(runs, pool, side, price, lots)
+    _write(event, record, midnight_ns, KIND[action], side, price, lots)
+    if action == EXECUTE:
+        event.match_number = record.other
+        event.trade_ticks = record.price if record.type == PRICED else price
+        event.printable = record.type != PRICED or record.code == YES
+    return lots, fault
+
+
+@jit
+def _enter(
+    event: Any,
+    record: Any,
+    action: int,
+    midnight_ns: int,
+    side: int,
+    slots: Orders,
+    live: Ints,
+    runs: Ints,
+    pool: Ints,
+    used: Ints,
+) -> int:
+    """Put a new order on the book. Returns the fault that forbids it, or MISSING."""
+    if record.shares == 0:
+        return Fault.ZERO_SHARES
+    price, lots = np.int64(record.price), np.int64(record.shares)
+    reference = record.other if action == REPLACE else record.subject
+    insert(slots, reference, np.uint64(price) << HALF | np.uint64(lots), side)
+    live[0] += 1
+    put(runs, pool, used, side, price, lots)
+    kind = Kind.REPLACE_IN if action == REPLACE else Kind.ADD
+    _write(event, record, midnight_ns, kind, side, price, lots)
+    event.order_id = reference
+    return MISSING
+
+
+@jit
+def _requote(runs: Ints, pool: Ints, quote: Ints, locate: int, event: Any, out: Any) -> int:
+    """Fill in the quote of `locate` if it changed; 1 if so."""
+    best = out
+    best.bid_ticks, best.bid_lots, best.ask_ticks, best.ask_lots = 0, 0, 0, 0
+    side = 2 * locate
+    if runs[side, LEVELS] > 0:
+        at = runs[side, START] + runs[side, LEVELS] - 1
+        best.bid_ticks, best.bid_lots = pool[at, PRICE], pool[at, LOTS]
+    if runs[side + 1, LEVELS] > 0:
+        at = runs[side + 1, START] + runs[side + 1, LEVELS] - 1
+        best.ask_ticks, best.ask_lots = pool[at, PRICE], pool[at, LOTS]
+    if (
+        quote[locate, 0] == best.bid_ticks
+        and quote[locate, 1] == best.bid_lots
+        and quote[locate, 2] == best.ask_ticks
+        and quote[locate, 3] == best.ask_lots
+    ):
+        return 0
+    quote[locate, 0], quote[locate, 1] = best.bid_ticks, best.bid_lots
+    quote[locate, 2], quote[locate, 3] = best.ask_ticks, best.ask_lots
+    best.exchange_ns, best.arrival_ns = event.exchange_ns, event.arrival_ns
+    best.sequence, best.instrument = event.sequence, locate
+    return 1
+
+
+@jit
+def _crossed(quote: Ints, locate: int) -> bool:
+    """Whether both sides are there and the bid is not below the ask."""
+    both = quote[locate, 1] > 0 and quote[locate, 3] > 0
+    return both and quote[locate, 0] >= quote[locate, 2]
+
+
+@jit
+def replay(
+    records: Records,
+    start: int,
+    midnight_ns: int,
+    wanted: Any,
+    slots: Orders,
+    live: Ints,
+    runs: Ints,
+    pool: Ints,
+    used: Ints,
+    quote: Ints,
+    events: Events,
+    quotes: Quotes,
+    log: Ledger,
+    rows: int,
+    quoted: int,
+) -> tuple[int, int, int]:
+    """Fold `records[start:]` into the books of `Book(slots, ..., quote)`.
+
+    `wanted` (65536,) tells which locates to follow; records of the others are passed over.
+    The order store must have room for one more order a record, `events` for two rows a record and
+    `quotes` for one. Returns the first record not taken (the level pool is short there: widen it
+    and go on), and the rows that stand in `events` and `quotes`.
+    """
+    for index in range(start, records.size):
+        record = records[index]
+        action = ACTION[record.type]
+        if action == NOTHING or record.flags & WELL_FORMED == 0:
+            continue
+        if not wanted[np.int64(record.stamp >> LOCATE_SHIFT)]:
+            continue
+        if action >= TRADE:
+            _off_book(events[rows], record, midnight_ns, action)
+            rows += 1
+            continue
+        slot, side, fault = _target(record, action, slots)
+        if fault == MISSING and short_of(runs, pool, used, side) > 0:
+            return index, rows, quoted
+        if slot != MISSING and side >> 1 != np.int64(record.stamp >> LOCATE_SHIFT):
+            note(log, Fault.WRONG_INSTRUMENT, -1, -1, index, 1)
+        if action == REPLACE and fault == MISSING and find(slots, record.other) != MISSING:
+            fault = Fault.REPEATED_REFERENCE
+        first = rows
+        if fault == MISSING and action != ADD:
+            lots, fault = _leave(
+                events[rows], record, action, midnight_ns, slot, slots, live, runs, pool
+            )
+            rows += lots > 0
+        if fault == MISSING and (action == ADD or action == REPLACE):
+            fault = _enter(
+                events[rows], record, action, midnight_ns, side, slots, live, runs, pool, used
+            )
+            rows += fault == MISSING
+        if fault != MISSING:
+            note(log, fault, -1, -1, index, 1)
+        if rows > first:
+            quoted += _requote(runs, pool, quote, side >> 1, events[first], quotes[quoted])
+            if _crossed(quote, side >> 1):
+                note(log, Fault.CROSSED, -1, -1, index, 1)
+    return records.size, rows, quoted

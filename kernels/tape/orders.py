@@ -1,0 +1,93 @@
+"""The order store: reference number to what rests, by open addressing that grows between blocks."""
+
+from typing import Any
+
+import numpy as np
+
+from tapeout.kernels._jit import jit
+
+#: (S, 3) uint64, S a power of two. A slot is the reference, price << 32 | shares, and one more than
+#: the side index (2 * locate for bids, one more for asks): a free slot has zero there.
+Orders = np.ndarray[Any, np.dtype[np.uint64]]
+
+REFERENCE, RESTING, SIDE = range(3)
+FREE, ONE = np.uint64(0), np.uint64(1)
+FULLEST = 0.5  # share of slots taken; linear probing stays short below it
+MISSING = -1
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+HALF = np.uint64(32)
+LOW_HALF = np.uint64(0xFFFFFFFF)
+
+
+def orders(capacity: int = 1 << 16) -> Orders:
+    """An empty store of `capacity` slots, a power of two."""
+    return np.zeros((capacity, 3), np.uint64)
+
+
+@jit
+def _home(slots: Orders, reference: Any) -> int:
+    """The slot a reference would like best (Fibonacci hashing, Knuth vol. 3, 6.4)."""
+    return np.int64((reference * GOLDEN >> HALF) & np.uint64(slots.shape[0] - 1))
+
+
+@jit
+def find(slots: Orders, reference: int) -> int:
+    """The slot of a live order, or MISSING."""
+    wanted, mask = np.uint64(reference), slots.shape[0] - 1
+    slot = _home(slots, wanted)
+    while slots[slot, SIDE] != FREE:
+        if slots[slot, REFERENCE] == wanted:
+            return slot
+        slot = (slot + 1) & mask
+    return MISSING
+
+
+@jit
+def side_of(slots: Orders, slot: int) -> int:
+    """The side index of the order in a taken slot."""
+    return np.int64(slots[slot, SIDE] - ONE)
+
+
+@jit
+def insert(slots: Orders, reference: int, resting: int, side: int) -> None:
+    """Store an order whose reference is not live; there must be room."""
+    slot, mask = _home(slots, np.uint64(reference)), slots.shape[0] - 1
+    while slots[slot, SIDE] != FREE:
+        slot = (slot + 1) & mask
+    slots[slot, REFERENCE] = reference
+    slots[slot, RESTING] = resting
+    slots[slot, SIDE] = np.uint64(side) + ONE
+
+
+@jit
+def remove(slots: Orders, slot: int) -> None:
+    """Free a slot and close the run behind it (Knuth vol. 3, 6.4, Algorithm R)."""
+    mask = slots.shape[0] - 1
+    hole, slot = slot, (slot + 1) & mask
+    while slots[slot, SIDE] != FREE:
+        home = _home(slots, slots[slot, REFERENCE])
+        if (slot - home) & mask >= (slot - hole) & mask:
+            for word in range(3):
+                slots[hole, word] = slots[slot, word]
+            hole = slot
+        slot = (slot + 1) & mask
+    slots[hole, SIDE] = FREE
+
+
+@jit
+def _move(old: Orders, new: Orders) -> None:
+    for slot in range(old.shape[0]):
+        if old[slot, SIDE] != FREE:
+            insert(new, old[slot, REFERENCE], old[slot, RESTING], side_of(old, slot))
+
+
+def with_room(slots: Orders, live: int, more: int) -> Orders:
+    """The same `live` orders in a store where `more` still fit."""
+    capacity = slots.shape[0]
+    while live + more > FULLEST * capacity:
+        capacity *= 2
+    if capacity == slots.shape[0]:
+        return slots
+    larger = orders(capacity)
+    _move(slots, larger)
+    return larger

@@ -1,0 +1,139 @@
+"""Capture bytes to packets: classic pcap records and pcapng packet blocks.
+
+pcap: "PCAP Capture File Format" (draft-ietf-opsawg-pcap). pcapng: "PCAP Now Generic"
+(draft-ietf-opsawg-pcapng), Enhanced Packet Block.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from tapeout.hdl.layout import Fault
+from tapeout.kernels._jit import jit
+from tapeout.kernels.tape.wire import Bytes, be16, be32, le32
+
+#: `faults` is a set of `Fault` numbers, one bit each.
+PACKET_DTYPE = np.dtype(
+    [
+        ("start", "<i8"),
+        ("captured", "<i4"),
+        ("length", "<i4"),
+        ("arrival_ns", "<i8"),
+        ("faults", "<i8"),
+    ]
+)
+Packets = np.ndarray[Any, np.dtype[np.void]]
+
+RECORD_BYTES = 16
+BLOCK_ENHANCED = 6
+BLOCK_BYTES = 32  # of an enhanced packet block without its packet
+LONGEST_PACKET = 262_144  # libpcap's own limit; a longer claim is a broken file
+
+DONE, FULL, CORRUPT, OTHER_BLOCK = range(4)
+
+
+@jit
+def pcap_packets(
+    wire: Bytes, at: int, stop: int, big_endian: bool, tick_ns: int, out: Packets
+) -> tuple[int, int, int]:
+    """Index the whole records of `wire[at:stop]`.
+
+    Returns how many stand in `out`, where the first record not taken starts, and DONE, FULL or
+    CORRUPT. `tick_ns` is 1 for nanosecond and 1,000 for microsecond files.
+    """
+    count = 0
+    while at + RECORD_BYTES <= stop:
+        if count == out.size:
+            return count, at, FULL
+        if big_endian:
+            seconds, ticks = be32(wire, at), be32(wire, at + 4)
+            captured, length = be32(wire, at + 8), be32(wire, at + 12)
+        else:
+            seconds, ticks = le32(wire, at), le32(wire, at + 4)
+            captured, length = le32(wire, at + 8), le32(wire, at + 12)
+        if captured > LONGEST_PACKET or captured > length or ticks * tick_ns >= 1_000_000_000:
+            return count, at, CORRUPT
+        if at + RECORD_BYTES + np.int64(captured) > stop:
+            break
+        packet = out[count]
+        packet.start = at + RECORD_BYTES
+        packet.captured = captured
+        packet.length = length
+        packet.arrival_ns = seconds * 1_000_000_000 + ticks * tick_ns
+        packet.faults = 0
+        count += 1
+        at += RECORD_BYTES + np.int64(captured)
+    return count, at, DONE
+
+
+@jit
+def pcapng_packets(
+    wire: Bytes, at: int, stop: int, big_endian: bool, ticks_per_second: Any, out: Packets
+) -> tuple[int, int, int]:
+    """Index the whole enhanced packet blocks of `wire[at:stop]` up to another kind of block.
+
+    `ticks_per_second` is (interfaces,) int64. Returns as `pcap_packets`; OTHER_BLOCK says that a
+    block for the reader itself starts there.
+    """
+    count = 0
+    while at + 12 <= stop:
+        if count == out.size:
+            return count, at, FULL
+        kind = be32(wire, at) if big_endian else le32(wire, at)
+        if kind != BLOCK_ENHANCED:
+            return count, at, OTHER_BLOCK
+        size = np.int64(be32(wire, at + 4) if big_endian else le32(wire, at + 4))
+        if size < BLOCK_BYTES or size > LONGEST_PACKET + 65_536 or size % 4:
+            return count, at, CORRUPT
+        if at + size > stop:
+            break
+        again = np.int64(be32(wire, at + size - 4) if big_endian else le32(wire, at + size - 4))
+        if again != size:
+            return count, at, CORRUPT
+        if big_endian:
+            face, high, low = be32(wire, at + 8), be32(wire, at + 12), be32(wire, at + 16)
+            captured, length = be32(wire, at + 20), be32(wire, at + 24)
+        else:
+            face, high, low = le32(wire, at + 8), le32(wire, at + 12), le32(wire, at + 16)
+            captured, length = le32(wire, at + 20), le32(wire, at + 24)
+        if np.int64(captured) > size - BLOCK_BYTES or face >= ticks_per_second.size:
+            return count, at, CORRUPT
+        ticks, rate = np.int64(high << 32 | low), ticks_per_second[np.int64(face)]
+        packet = out[count]
+        packet.start = at + 28
+        packet.captured = captured
+        packet.length = length
+        packet.arrival_ns = ticks // rate * 1_000_000_000 + ticks % rate * 1_000_000_000 // rate
+        packet.faults = 0
+        count += 1
+        at += size
+    return count, at, DONE
+
+
+@jit
+def binary_messages(
+    wire: Bytes, at: int, stop: int, lengths: Any, out: Packets
+) -> tuple[int, int, int]:
+    """Index the whole length-prefixed messages of `wire[at:stop]` (Nasdaq BinaryFILE 1.00).
+
+    A prefix of zero before a known type takes the length from `lengths` (256,), as some published
+    samples need; before anything else it is the end of the session, and nothing follows. Returns
+    as `pcap_packets`, never CORRUPT.
+    """
+    count = 0
+    while at + 3 <= stop:
+        if count == out.size:
+            return count, at, FULL
+        prefix = np.int64(be16(wire, at))
+        length = prefix if prefix > 0 else np.int64(lengths[wire[at + 2]])
+        if length == 0 or at + 2 + length > stop:
+            break
+        message = out[count]
+        message.start = at + 2
+        message.captured = length
+        message.length = length
+        message.arrival_ns = 0
+        message.faults = (prefix == 0) << Fault.ZERO_PREFIX
+        count += 1
+        at += 2 + length
+    return count, at, DONE

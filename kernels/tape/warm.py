@@ -1,0 +1,33 @@
+"""Every kernel of the twin once, on nothing: compiled or fetched before a clock runs."""
+
+import numpy as np
+
+from tapeout.kernels.tape import bars, book, frames, itch, moldudp, pcap
+from tapeout.kernels.tape.faults import ledger
+from tapeout.kernels.tape.record import EVENT_DTYPE, QUOTE_DTYPE, RECORD_DTYPE
+
+
+def warm() -> None:
+    """Make every kernel ready for the types the tape has."""
+    log, wire = ledger(), np.zeros(itch.SLACK, np.uint8)
+    packets = np.zeros(0, pcap.PACKET_DTYPE)
+    pcap.pcap_packets(wire, 0, 0, False, 1, packets)
+    pcap.pcapng_packets(wire, 0, 0, False, np.zeros(0, np.int64), packets)
+    pcap.binary_messages(wire, 0, 0, itch.LENGTHS, packets)
+    grams, heads = np.zeros(0, frames.DATAGRAM_DTYPE), np.zeros(0, moldudp.HEADER_DTYPE)
+    frames.datagrams(wire, packets, 0, grams)
+    frames.tally(packets, False, log)
+    known, chosen = moldudp.sessions(), np.zeros((0, 2), np.int64)
+    moldudp.headers(wire, grams, known, heads, packets)
+    moldudp.order(heads, grams, True, known, chosen, log)
+    messages = np.zeros(0, moldudp.MESSAGE_DTYPE)
+    moldudp.messages(wire, grams, heads, chosen, messages)
+    records, symbols = np.zeros(0, RECORD_DTYPE), np.zeros(1, np.uint64)
+    itch.records(wire, messages, np.zeros(1, np.int64), symbols, records, log)
+    events, quotes = np.zeros(0, EVENT_DTYPE), np.zeros(0, QUOTE_DTYPE)
+    wanted = np.ones(itch.LOCATES, np.bool_)
+    book.replay(records, 0, 0, wanted, *book.book(), events, quotes, log, 0, 0)
+    grid, four = np.zeros((0, 0, len(bars.Bar)), np.int64), np.zeros((0, 4), np.int64)
+    column = np.zeros(0, np.int64)
+    bars.add_trades(events, column, 0, 1, grid)
+    bars.add_quotes(quotes, column, 0, 1, grid, four, four)
