@@ -1,0 +1,41 @@
+"""Builds or runs a cocotb bench in a process of its own: `runner build|test ENGINE FOLDER`."""
+
+import json
+import sys
+from pathlib import Path
+
+from cocotb_tools.runner import get_runner
+
+BUILD_ARGS = {"verilator": ["-Wno-fatal", "-O3"], "icarus": []}
+
+
+def build(engine: str, folder: Path) -> None:
+    """Compile `top.v` of the folder."""
+    get_runner(engine).build(
+        sources=[folder / "top.v"],
+        hdl_toplevel="top",
+        build_dir=folder,
+        always=True,
+        build_args=BUILD_ARGS[engine],
+        timescale=("1ns", "1ps"),
+    )
+
+
+def test(engine: str, folder: Path) -> None:
+    """Play `job.json` of the folder; `sim.bench.stream` writes `out.json` beside it."""
+    job = json.loads((folder / "job.json").read_text())
+    runner = get_runner(engine)
+    runner.test(
+        hdl_toplevel="top",
+        hdl_toplevel_lang="verilog",
+        test_module="tapeout.sim.bench.stream",
+        build_dir=job["built"],
+        test_dir=folder,
+        seed=job["seed"],
+        extra_env={"TAPEOUT_JOB": str(folder / "job.json")},
+    )
+
+
+if __name__ == "__main__":
+    step, engine, folder = sys.argv[1:]
+    {"build": build, "test": test}[step](engine, Path(folder))

@@ -1,0 +1,1 @@
+"""A simulated exchange: matching, its ITCH feed, its own books as the oracle."""
