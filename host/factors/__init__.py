@@ -1,0 +1,1 @@
+"""What moves together and what comes next: factors over panels of bars."""

@@ -1,0 +1,1 @@
+"""Sources of events: captures and message files, read into records."""

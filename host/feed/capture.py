@@ -1,0 +1,120 @@
+"""Blocks of whole packets from a capture of any size, in bounded memory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tapeout.errors import FeedError
+from tapeout.feed.containers import CONTAINERS, Container
+from tapeout.feed.source import Source
+from tapeout.kernels.tape.itch import SLACK
+from tapeout.kernels.tape.pcap import CORRUPT, DONE, FULL, OTHER_BLOCK, PACKET_DTYPE, Packets
+from tapeout.kernels.tape.wire import Bytes
+
+CHUNK_BYTES = 1 << 22
+PACKETS = 1 << 16
+
+
+@dataclass
+class Block:
+    """Consecutive packets (or messages) of a source.
+
+    Parameters
+    ----------
+    wire : (B,) uint8
+        Bytes, with `SLACK` readable ones behind the last.
+    packets : (M,) PACKET_DTYPE
+        Where the packets stand in `wire`.
+    base : int
+        How many bytes of the source came before `wire`.
+    final : bool
+        Nothing follows that belongs together with these packets: all must be settled.
+    settled : int
+        Set by the reader of the block: how many packets it is done with. The others come again,
+        in front of the next block.
+    """
+
+    wire: Bytes
+    packets: Packets
+    base: int
+    final: bool
+    settled: int = 0
+
+
+class Capture:
+    """Iterates over the blocks of a source; afterwards `left` tells the bytes nobody could use."""
+
+    def __init__(self, source: Source, chunk_bytes: int = CHUNK_BYTES) -> None:
+        self.source = source
+        self.container: Container = CONTAINERS[source.container](source.path)
+        self.left = 0
+        self._chunk = chunk_bytes
+        self._wire = np.zeros(chunk_bytes + SLACK, np.uint8)
+        self._fill = 0  # bytes of the buffer in use
+        self._base = 0  # bytes of the source in front of the buffer
+        self._packets = 0  # packets settled so far
+        self._index = np.zeros(PACKETS, PACKET_DTYPE)
+
+    def __iter__(self) -> Iterator[Block]:
+        ended = not self._refill(0)
+        at = self.container.open(self._wire[: self._fill])
+        while True:
+            count, stop, status = self.container.index(self._wire, at, self._fill, self._index)
+            section = False
+            if status == CORRUPT:
+                raise self._corrupt(count, stop)
+            if status == OTHER_BLOCK:
+                taken, section = self.container.take(self._wire[: self._fill], stop, self._base)
+                stop, whole = stop + taken, taken > 0
+            else:
+                whole = status == FULL
+            final = section or (ended and not whole)
+            block = Block(
+                self._wire[: self._fill + SLACK], self._index[:count], self._base, final, count
+            )
+            if count:
+                yield block
+            self._packets += block.settled
+            if final and not section:
+                break
+            at, more = stop, not whole
+            if block.settled < count:
+                at, more = self.container.start_of(block.packets[block.settled]), True
+                if status == FULL:
+                    self._index = np.zeros(2 * self._index.size, PACKET_DTYPE)
+            if more or self._fill - at < self._chunk // 2:
+                ended = not self._refill(at) or ended
+                at = 0
+        rest = self._wire[stop : self._fill]
+        self.left = 0 if self.container.ends_with(rest) else rest.size
+
+    @property
+    def end(self) -> int:
+        """The source byte behind the last packet."""
+        return self._base + self._fill - self.left
+
+    def _refill(self, at: int) -> bool:
+        """Drop what stands before `at` and read on; False at the end of the source."""
+        kept = self._fill - at
+        chunk = self.source.read(self._chunk)
+        if kept + len(chunk) + SLACK > self._wire.size:
+            larger = np.zeros(kept + 2 * self._chunk + SLACK, np.uint8)
+            larger[:kept] = self._wire[at : self._fill]
+            self._wire = larger
+        else:
+            self._wire[:kept] = self._wire[at : self._fill].copy()
+        self._fill = kept + len(chunk)
+        self._wire[kept : self._fill] = np.frombuffer(chunk, np.uint8)
+        self._base += at
+        return bool(chunk)
+
+    def _corrupt(self, count: int, at: int) -> FeedError:
+        return FeedError(
+            f"{self.source.path} must hold whole packets; packet {self._packets + count + 1:,}"
+            f" at byte {self._base + at:,} has an impossible header:"
+            f" {self._wire[at : at + 16].tobytes().hex(' ')}"
+        )
+
+
+assert DONE == 0  # nothing is left to do when `index` says so

@@ -1,0 +1,104 @@
+"""A file of market data, told by content: plain, gz or zst; pcap, pcapng or ITCH messages."""
+
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from tapeout.errors import FeedError
+from tapeout.hdl.itch.layout import MESSAGES
+
+GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+PCAP = {b"\xa1\xb2\xc3\xd4", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x4d\x3c\xb2\xa1"}
+PCAPNG = b"\x0a\x0d\x0d\x0a"
+HEAD_BYTES = 1 << 12
+PIECE_BYTES = 1 << 16  # what a stream that ends early may lose of its end
+ENDS_EARLY = "Truncated compressed stream"  # how Arrow says it
+
+
+class Source:
+    """A file: what it holds, and its bytes after decompression while it is open (`with`).
+
+    Attributes
+    ----------
+    container : str
+        "pcap", "pcapng" or "itch" (length-prefixed messages, Nasdaq BinaryFILE).
+    compression : str
+        "plain", "gzip" or "zstd".
+    size : int
+        Bytes on disk; `position` counts up to it.
+    cut : bool
+        True once the compressed stream turned out to end early.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.cut = False
+        self._out = 0
+        try:
+            with path.open("rb") as file:
+                magic = file.read(4)
+            self.size = path.stat().st_size
+        except OSError as reason:
+            raise FeedError(f"{path} cannot be read: {reason.strerror}") from reason
+        self.compression = "gzip" if magic[:2] == GZIP else "zstd" if magic == ZSTD else "plain"
+        with self:
+            self.container = self._tell(self.read(HEAD_BYTES))
+
+    def __enter__(self) -> "Source":
+        """Open the file at its start."""
+        self._file: BinaryIO = self.path.open("rb")
+        self._stream: Any = self._file
+        if self.compression != "plain":
+            opened = pa.PythonFile(self._file, mode="r")
+            self._stream = pa.CompressedInputStream(opened, self.compression)
+        self._out = 0
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._file.close()
+
+    @property
+    def position(self) -> int:
+        """Bytes of the file on disk that were used so far."""
+        return self._file.tell()
+
+    def read(self, most: int) -> bytes:
+        """Up to `most` bytes; empty at the end."""
+        if self.compression == "plain":
+            return self._file.read(most)
+        pieces: list[bytes] = []
+        try:
+            while most > 0 and (piece := self._stream.read(min(most, PIECE_BYTES))):
+                pieces.append(piece)
+                self._out += len(piece)
+                most -= len(piece)
+        except OSError as reason:
+            if str(reason) != ENDS_EARLY:
+                raise FeedError(
+                    f"{self.path} must be intact {self.compression}; after {self._out:,} bytes"
+                    f" it is not: {reason}"
+                ) from reason
+            self.cut = True
+        return b"".join(pieces)
+
+    def _tell(self, head: bytes) -> str:
+        """What the first bytes say the file is."""
+        if not head:
+            raise FeedError(f"{self.path} must hold a capture; it is empty")
+        if head[:4] in PCAP:
+            return "pcap"
+        if head[:4] == PCAPNG:
+            return "pcapng"
+        if _begins_with_a_message(head):
+            return "itch"
+        raise FeedError(
+            f"{self.path} must be pcap, pcapng or length-prefixed ITCH 5.0, plain, gz or zst;"
+            f" it begins with {head[:8].hex(' ')}"
+        )
+
+
+def _begins_with_a_message(head: bytes) -> bool:
+    """Whether the first message has the length of its type, or a length of zero."""
+    message = MESSAGES.get(head[2:3].decode("latin-1"))
+    return message is not None and int.from_bytes(head[:2]) in (0, message.length)

@@ -1,0 +1,1 @@
+"""The market's vocabulary: books, events, bars, prices."""

@@ -1,0 +1,141 @@
+"""Every instrument's order book, folded from records."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from tapeout.errors import DataError
+from tapeout.kernels.tape import book, levels, orders
+from tapeout.kernels.tape.faults import Ledger, ledger
+from tapeout.kernels.tape.record import EVENT_DTYPE, QUOTE_DTYPE, Events, Ints, Quotes, Records
+
+EVERYTHING = np.ones(1 << 16, np.bool_)
+
+
+class Level(NamedTuple):
+    """One price with all its lots."""
+
+    ticks: int
+    lots: int
+
+
+class Depth(NamedTuple):
+    """The best levels of one instrument, best first."""
+
+    bids: list[Level]
+    asks: list[Level]
+
+
+class Books:
+    """All instruments at once; `update` folds records in and returns what changed.
+
+    Prices are ticks of 1/10,000 dollar, sizes lots of one share. Grows with the live orders and
+    price levels it is given; what is wrong with the records is counted in `ledger`. `directory`
+    is stock locate to symbol, for whoever asks by symbol.
+    """
+
+    def __init__(self, log: Ledger | None = None) -> None:
+        self.ledger = ledger() if log is None else log
+        self.directory: dict[int, str] = {}
+        self._book = book.book()
+        self._events = np.empty(0, EVENT_DTYPE)
+        self._quotes = np.empty(0, QUOTE_DTYPE)
+
+    @property
+    def live_orders(self) -> int:
+        """How many orders rest, over all instruments."""
+        return int(self._book.live[0])
+
+    def update(
+        self,
+        records: Records,
+        *,
+        midnight_ns: int = 0,
+        wanted: np.ndarray[Any, np.dtype[np.bool_]] = EVERYTHING,
+    ) -> tuple[Events, Quotes]:
+        """Fold records in, in order.
+
+        Parameters
+        ----------
+        records : (M,) RECORD_DTYPE
+            Decoded messages.
+        midnight_ns : int
+            What the records' clocks count from, ns UTC.
+        wanted : (65536,) bool
+            Which locates to follow.
+
+        Returns
+        -------
+        events : (E,) EVENT_DTYPE, quotes : (Q,) QUOTE_DTYPE
+            What changed, in order. Both are views that the next call overwrites.
+        """
+        if self._quotes.size < records.size:
+            self._events = np.empty(2 * records.size, EVENT_DTYPE)
+            self._quotes = np.empty(records.size, QUOTE_DTYPE)
+        state = self._book
+        slots = orders.with_room(state.slots, self.live_orders, records.size)
+        state = state._replace(slots=slots)
+        taken, rows, quoted = book.replay(
+            records, 0, midnight_ns, wanted, *state, self._events, self._quotes, self.ledger, 0, 0
+        )
+        while taken < records.size:
+            deepest = int(state.runs[:, levels.ROOM].max())
+            more = 4 * max(deepest, levels.FIRST_ROOM)
+            state = state._replace(pool=levels.with_room(state.pool, int(state.used[0]), more))
+            taken, rows, quoted = book.replay(
+                records,
+                taken,
+                midnight_ns,
+                wanted,
+                *state,
+                self._events,
+                self._quotes,
+                self.ledger,
+                rows,
+                quoted,
+            )
+        self._book = state
+        return self._events[:rows], self._quotes[:quoted]
+
+    def depth(self, instrument: int | str, most: int = 10) -> Depth:
+        """The best `most` levels of each side of one instrument, by locate or by symbol.
+
+        Raises
+        ------
+        DataError
+            "instrument must be in the directory; got 'AAPL'"
+        """
+        locate = self._locate(instrument) if isinstance(instrument, str) else instrument
+        sides = (
+            levels.depth(self._book.runs, self._book.pool, 2 * locate + side, most)
+            for side in (0, 1)
+        )
+        bids, asks = ([Level(int(t), int(n)) for t, n in side] for side in sides)
+        return Depth(bids, asks)
+
+    def _locate(self, symbol: str) -> int:
+        for at, name in self.directory.items():
+            if name == symbol:
+                return at
+        raise DataError(f"instrument must be in the directory; got {symbol!r}")
+
+    def active(self) -> Ints:
+        """The locates with any level on either side, ascending."""
+        count = self._book.runs[:, levels.LEVELS].reshape(-1, 2).sum(axis=1)
+        return np.flatnonzero(count)
+
+    def quotes(self) -> pa.Table:
+        """The best quote of every active instrument; nulls where a side is empty."""
+        active = self.active()
+        bid, bid_lots, ask, ask_lots = self._book.quote[active].T
+        return pa.table(
+            {
+                "instrument": pa.array(active, pa.uint16()),
+                "symbol": pa.array([self.directory.get(int(at)) for at in active], pa.string()),
+                "bid_ticks": pa.array(bid, mask=bid_lots == 0),
+                "bid_lots": pa.array(bid_lots),
+                "ask_ticks": pa.array(ask, mask=ask_lots == 0),
+                "ask_lots": pa.array(ask_lots),
+            }
+        )

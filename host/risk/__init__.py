@@ -1,0 +1,1 @@
+"""How much can be lost, how sure that is, and whether it held."""

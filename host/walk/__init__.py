@@ -1,0 +1,1 @@
+"""A packet's walk: capture, messages, books, bars, factors, covariance, risk."""
