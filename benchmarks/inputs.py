@@ -1,0 +1,29 @@
+"""What several benchmarks measure on: a simulated day, as a capture and as a file of messages."""
+
+import tempfile
+from pathlib import Path
+
+from tapeout.feed.tape import Tape
+from tapeout.sim.day import SimulatedDay
+
+FOLDER = Path(tempfile.mkdtemp(prefix="tapeout-bench-"))
+
+
+def capture(events: int, seed: int) -> Path:
+    """A simulated day of 64 instruments as a pcap; written once a run."""
+    path = FOLDER / f"{events}.pcap"
+    if not path.exists():
+        SimulatedDay(seed, 64, events).write(path)
+    return path
+
+
+def messages_file(events: int, seed: int) -> tuple[Path, int]:
+    """The same messages, each behind its two-byte length; and how many there are."""
+    path = FOLDER / f"{events}.itch"
+    tape = Tape(capture(events, seed))
+    with path.open("wb") as out:
+        for stretch in tape.stretches():
+            for message in stretch.messages:
+                raw = stretch.wire[message["start"] : message["start"] + message["length"]]
+                out.write(int(message["length"]).to_bytes(2) + raw.tobytes())
+    return path, tape.messages

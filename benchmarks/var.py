@@ -1,0 +1,42 @@
+"""How fast are scenarios drawn, added up and ranked to VaR and ES, against NumPy, by device?"""
+
+import harness
+import numpy as np
+
+from tapeout.device import Device, choose_device
+from tapeout.kernels.montecarlo import gaussian_losses, tail_risk
+
+
+def run(bench: harness.Benchmark) -> None:
+    """One thread; the peer draws with SFC64, NumPy's fastest, and selects with partition."""
+    paths = bench.size(1_000_000, 200_000)
+    rng = np.random.default_rng(harness.SEED)
+    names = [bench.device] if bench.device != "cpu" else ["numpy", "jax"]
+    for n in (31, 64):
+        exposure = rng.normal(0, 0.01, n)
+
+        def theirs(exposure: np.ndarray = exposure, n: int = n) -> float:
+            draws = np.random.Generator(np.random.SFC64(harness.SEED))
+            losses = np.concatenate(
+                [-draws.standard_normal((10_000, n)) @ exposure for _ in range(paths // 10_000)]
+            )
+            tail = np.partition(losses, int(0.99 * paths))[int(0.99 * paths) :]
+            return float(tail.mean() + tail.min())
+
+        for name in names:
+            on = choose_device(name)
+            placed = on.put(exposure)
+
+            def ours(on: Device = on, placed: object = placed) -> object:
+                losses = gaussian_losses(placed, 0, paths=paths, seed=harness.SEED)
+                return on.get(tail_risk(losses, level=0.99))
+
+            bench.compare(
+                f"{paths:,} scenarios of {n} normals on {on.name} ({on.hardware})", ours,
+                paths * n, "ns/normal", peer="NumPy SFC64 + partition", theirs=theirs,
+                wall=on.hardware != "CPU",
+            )  # fmt: skip
+
+
+if __name__ == "__main__":
+    harness.main(run)
