@@ -49,11 +49,11 @@ wheel: $(VENV)/dev   ## the tests against the installed wheel, outside the repos
 	@$(BIN)/python tests/against_wheel.py build/wheel
 
 bench: $(VENV)/dev   ## every benchmark, each a table and JSON lines in benchmarks/results/
-	@$(BIN)/python benchmarks/all.py
+	@PYTHONSAFEPATH= $(BIN)/python benchmarks/all.py
 
 gpu: tree       ## on a GPU machine, with its own packages: parity, then benchmarks
 	@PYTHONPATH=build/tree $(PYTHON) -m pytest -q -m gpu tests/kernels
-	@PYTHONPATH=build/tree $(PYTHON) benchmarks/all.py --device gpu
+	@PYTHONSAFEPATH= PYTHONPATH=build/tree $(PYTHON) benchmarks/all.py --device gpu
 
 clean:          ## remove what can be rebuilt
 	@rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

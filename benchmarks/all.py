@@ -5,10 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import page
+
 HERE = Path(__file__).parent
 #: Those that have something to measure on a GPU.
 GPU = ("covariance", "factors", "var")
-NOT_BENCHMARKS = ("all", "harness", "inputs")
+NOT_BENCHMARKS = ("all", "harness", "inputs", "page")
 
 
 def main() -> int:
@@ -34,6 +36,8 @@ def main() -> int:
             print(f"{name}: {len(done.stdout.splitlines())} cases", flush=True)
             if done.returncode:
                 failed.append(name)
+    if not asked.quick:
+        page.write()
     for name in failed:
         print(f"{name} failed")
     return bool(failed)

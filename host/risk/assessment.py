@@ -86,15 +86,8 @@ def assess(
         If there are fewer than 21 days, or no name is known on all days of the window.
     """
     on = on or choose_device()
-    if prices.values.shape[0] <= FEWEST_DAYS:
-        raise DataError(
-            f"risk needs more than {FEWEST_DAYS} days of prices; got {prices.values.shape[0]}"
-        )
+    symbols, returns, notes = window_returns(prices, window)
     everything = simple_returns(prices.values)
-    recent = everything[-window:]
-    chosen, notes = _chosen(prices.symbols, recent)
-    symbols = [prices.symbols[at] for at in chosen]
-    returns = np.ascontiguousarray(recent[:, chosen])
     risk = value_at_risk(returns, paths=paths, seed=seed, on=on, progress=progress)
     tested = None
     if everything.shape[0] > window:
@@ -102,6 +95,32 @@ def assess(
     else:
         notes.append(f"no backtest: {everything.shape[0]:,} returns, more than {window:,} needed")
     return Assessment(prices, symbols, returns, risk, _jumps(prices, everything), notes, tested)
+
+
+def window_returns(prices: Prices, window: int) -> tuple[list[str], Floats, list[str]]:
+    """Simple returns of the last `window` days, of the names known on all of them.
+
+    Returns
+    -------
+    symbols : list of str
+        N names.
+    returns : (W, N) float64
+        W is `window`, or fewer if the table is shorter.
+    notes : list of str
+        Which names were left out, and why.
+
+    Raises
+    ------
+    DataError
+        "risk needs more than 20 days of prices; got 5", or if no name is left.
+    """
+    if prices.values.shape[0] <= FEWEST_DAYS:
+        raise DataError(
+            f"risk needs more than {FEWEST_DAYS} days of prices; got {prices.values.shape[0]}"
+        )
+    recent = simple_returns(prices.values)[-window:]
+    chosen, notes = _chosen(prices.symbols, recent)
+    return [prices.symbols[at] for at in chosen], np.ascontiguousarray(recent[:, chosen]), notes
 
 
 def _chosen(symbols: list[str], recent: Floats) -> tuple[np.ndarray, list[str]]:

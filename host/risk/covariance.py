@@ -1,9 +1,11 @@
 """Covariance of returns, with the evidence for it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from tapeout.device import Device, choose_device
 from tapeout.errors import DataError
@@ -39,6 +41,12 @@ class Covariance:
     bars: int
     device: str
     why: str
+
+    def to_arrow(self, symbols: Sequence[str]) -> pa.Table:
+        """One row and one column a symbol, under their names."""
+        columns = {"symbol": pa.array(list(symbols))}
+        columns.update(zip(symbols, map(pa.array, self.matrix), strict=True))
+        return pa.table(columns)
 
 
 def checked(returns: Any) -> Floats:

@@ -134,7 +134,9 @@ class _Walker:
             self._step("file -> messages", "packets", "messages", "reader", container)
         self._step("messages -> records", "records", "messages")
         if self.feed.name != TWIN:
-            self._step("messages -> records", "gateware", "messages", self.feed.name, self.feed.why)
+            self._step(
+                "messages -> RTL records", "gateware", "messages", self.feed.name, self.feed.why
+            )
         self._step("records -> books", "books", "messages")
         self._step("books -> Arrow events", "events", "events")
 
@@ -155,7 +157,7 @@ class _Walker:
         advance(self.sample.messages.size)
         passed = list(ready.values())[: list(ready).index(engine)]
         why = "; ".join([*passed, "equal to the twin, bit for bit"])
-        self._step("messages -> records", "gateware", "messages", engine, why)
+        self._step("messages -> RTL records", "gateware", "messages", engine, why)
 
     def _decode(self, stretch: Stretch, engine: str) -> None:
         with self.meter.timing("gateware") as reading:

@@ -34,8 +34,8 @@ def percents(*values: float) -> list[str]:
 
 
 def basis_points(value: float) -> str:
-    """A fraction in basis points, three digits."""
-    return f"{10_000 * value:.3g} bp"
+    """A fraction in basis points, to a thousandth of one."""
+    return f"{10_000 * value:.3f}"
 
 
 def depth(symbol: str, book: Depth) -> str:

@@ -79,8 +79,14 @@ def _walk_head(walk: Walk) -> dict[str, Any]:
         tail = max(walk.risk.tails, key=lambda tail: tail.level)
         level = f"{100 * tail.level:g} %"
         tiles += [
-            (basis_points(tail.var), f"VaR {level}, next bar, ± {basis_points(tail.var_error)}"),
-            (basis_points(tail.es), f"ES {level}, next bar, ± {basis_points(tail.es_error)}"),
+            (
+                f"{basis_points(tail.var)} bp",
+                f"VaR {level}, next bar, ± {basis_points(tail.var_error)}",
+            ),
+            (
+                f"{basis_points(tail.es)} bp",
+                f"ES {level}, next bar, ± {basis_points(tail.es_error)}",
+            ),
         ]
     longest = max((np.log10(step.ns_per_item) for step in walk.steps), default=1.0)
     steps = [
@@ -215,10 +221,12 @@ def _assessed(found: Assessment) -> dict[str, Any]:
     prices, risk, test = found.prices, found.risk, found.backtest
     tail = max(risk.tails, key=lambda tail: tail.level)
     level = f"{100 * tail.level:g} %"
+    var, var_error = percents(tail.var, tail.var_error)
+    es, es_error = percents(tail.es, tail.es_error)
     tiles = [
         (f"{len(found.symbols):,}", f"names, of {len(prices.symbols):,} in the table"),
-        (percent(tail.var), f"VaR {level}, 1 day, ± {percent(tail.var_error)}"),
-        (percent(tail.es), f"ES {level}, 1 day, ± {percent(tail.es_error)}"),
+        (var, f"VaR {level}, 1 day, ± {var_error}"),
+        (es, f"ES {level}, 1 day, ± {es_error}"),
     ]
     shown: dict[str, Any] = {"held": ""}
     if test:

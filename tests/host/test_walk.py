@@ -22,7 +22,7 @@ from tapeout.web.pages import walk_page
 
 ARROWS = [
     "exchange -> capture", "capture -> packets", "packets -> datagrams", "datagrams -> messages",
-    "messages -> records", "records -> books", "books -> Arrow events", "messages -> records",
+    "messages -> records", "records -> books", "books -> Arrow events", "messages -> RTL records",
     "books -> bars", "bars -> factors", "returns -> covariance", "covariance -> VaR, ES",
     "everything -> report",
 ]  # fmt: skip
@@ -211,6 +211,7 @@ def test_every_command_answers(tmp_path, capture):
         assert "8 instruments" in command("bars", capture[0], "-o", tmp_path / f"bars.{ending}")
     assert "beta_60" in command("factors")
     assert "12 factors on numpy" in command("factors", capture[0], "-o", tmp_path / "f.parquet")
+    assert "book events" in command("events", capture[0], "-o", tmp_path / "e.parquet")
     assert "feed handlers" in command("doctor")
     assert "tapeout.kernels.covariance" in command("map")
 
@@ -231,6 +232,12 @@ def test_risk_of_a_table_from_the_command_line(tmp_path):
     page = out.read_text()
     assert len(page.encode()) < 300_000
     assert not re.search(r"https?:|src=\"(?!data:)", page)
+    said = command("covariance", prices, "-o", tmp_path / "c.csv", "--window", 60)
+    assert "ledoit_wolf over 60 returns of 3 names: shrinkage" in said
+    rows = [line.split(",") for line in (tmp_path / "c.csv").read_text().splitlines()]
+    returns = walked[-60:] / walked[-61:-1] - 1
+    want = tapeout.covariance(returns).matrix
+    assert np.array([row[1:] for row in rows[1:]], float) == pytest.approx(want, rel=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,129 @@
+"""Tables out of captures and prices: books, events, bars, factors, covariance."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tapeout.cli.app import app
+from tapeout.cli.options import Every, OnDevice, Strict, Symbols, listed
+
+
+@app.command()
+def books(
+    capture: Annotated[Path, typer.Argument(help="A capture.")],
+    symbols: Symbols = "",
+    levels: Annotated[int, typer.Option(help="Levels of each side.")] = 5,
+    strict: Strict = False,
+) -> None:
+    """Print the order books at the end of a capture."""
+    from tapeout.feed.replay import books as build
+    from tapeout.feed.tape import read
+    from tapeout.units import dollars
+
+    found = build(read(capture, symbols=listed(symbols), strict=strict))
+    for at in found.active():
+        print(found.directory.get(int(at), f"#{at}"))
+        depth = found.depth(int(at), levels)
+        for row in range(max(len(depth.bids), len(depth.asks))):
+            bid, ask = (side[row] if row < len(side) else None for side in depth)
+            left = f"{bid.lots:>10,} {dollars(bid.ticks):>12}" if bid else " " * 23
+            right = f"{dollars(ask.ticks):<12} {ask.lots:<10,}" if ask else ""
+            print(f"{left} | {right}".rstrip())
+
+
+@app.command()
+def events(
+    capture: Annotated[Path, typer.Argument(help="A capture.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help=".arrow or .parquet")],
+    symbols: Symbols = "",
+    strict: Strict = False,
+) -> None:
+    """Write every book event of a capture as Arrow or Parquet."""
+    from tapeout.feed.replay import events as stream
+    from tapeout.feed.sink import EventSink
+    from tapeout.feed.tape import read
+
+    rows, batches = 0, stream(read(capture, symbols=listed(symbols), strict=strict))
+    with EventSink(out) as sink:
+        for batch in batches:
+            sink.write(batch)
+            rows += batch.num_rows
+    print(f"{rows:,} book events: {out}")
+
+
+@app.command()
+def bars(
+    capture: Annotated[Path, typer.Argument(help="A capture.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help=".parquet, .arrow or .csv")],
+    every: Every = "1min",
+    symbols: Symbols = "",
+    strict: Strict = False,
+) -> None:
+    """Write bars of a capture as a table."""
+    from tapeout.feed.replay import bars as build
+    from tapeout.feed.tape import read
+    from tapeout.service.tables import write_table
+
+    found = build(read(capture, symbols=listed(symbols), strict=strict), every)
+    write_table(found.to_arrow(), out)
+    print(f"{found.shape[0]:,} bars of {len(found.symbols):,} instruments: {out}")
+
+
+@app.command()
+def factors(
+    capture: Annotated[Path | None, typer.Argument(help="A capture; none lists them.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help=".parquet, .arrow or .csv")
+    ] = None,
+    every: Every = "1min",
+    symbols: Symbols = "",
+    device: OnDevice = None,
+) -> None:
+    """List the factors, or evaluate them over the bars of a capture."""
+    from tapeout.factors.catalogue import CATALOGUE
+
+    if capture is None:
+        for factor in CATALOGUE:
+            print(f"{factor.name:<20}{factor.formula:<42}{factor.source}")
+        return
+    if out is None:
+        raise typer.BadParameter("--out must say where the factors go")
+    from tapeout.device import choose_device
+    from tapeout.factors.catalogue import factor_panel
+    from tapeout.feed.replay import bars as build
+    from tapeout.feed.tape import read
+    from tapeout.service.tables import write_table
+
+    on = choose_device(device)
+    panel = factor_panel(build(read(capture, symbols=listed(symbols)), every), on=on)
+    write_table(panel.to_arrow(), out)
+    print(f"{len(panel.names)} factors on {on.name} ({on.why}): {out}")
+
+
+@app.command()
+def covariance(
+    prices: Annotated[Path, typer.Argument(help="Daily prices: Parquet, Arrow IPC or CSV.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help=".parquet, .arrow or .csv")],
+    method: Annotated[str, typer.Option(help="ledoit_wolf or sample.")] = "ledoit_wolf",
+    column: Annotated[str | None, typer.Option(help="Which price column of a long table.")] = None,
+    window: Annotated[int, typer.Option(help="Days of returns it is estimated from.")] = 500,
+    device: OnDevice = None,
+) -> None:
+    """Write the covariance of a price table's returns, symbol by symbol."""
+    from tapeout.device import choose_device
+    from tapeout.market.prices import read_prices
+    from tapeout.risk.assessment import window_returns
+    from tapeout.risk.covariance import covariance as estimate
+    from tapeout.service.tables import write_table
+
+    symbols, returns, notes = window_returns(read_prices(prices, column=column), window)
+    found = estimate(returns, method=method, on=choose_device(device))
+    write_table(found.to_arrow(symbols), out)
+    for line in notes:
+        print(f"note: {line}")
+    print(
+        f"{found.method} over {found.bars:,} returns of {len(symbols):,} names: shrinkage"
+        f" {found.shrinkage:.3f}, condition number {found.condition:,.0f},"
+        f" on {found.device} ({found.why}): {out}"
+    )
