@@ -30,4 +30,4 @@ def fair_values(seed: int, opening_cents: Values, seconds: int) -> Values:
     step = MARKET * beta * market // 100
     step = step + SECTOR * sector[:, np.arange(n) % SECTORS] + OWN * own
     moves = step * price // (1_000 * 10_000 * ROOT_SECONDS)
-    return np.asarray(price + np.cumsum(moves, axis=0))
+    return np.ascontiguousarray(price + np.cumsum(moves, axis=0))
