@@ -188,7 +188,9 @@ class _Sender:
         framed = [len(message).to_bytes(2) + message for message in messages]
         starts = np.cumsum([0, *map(len, framed)])
         times = np.full(len(framed), MIDNIGHT_NS + now_ns)
-        self._send(out, np.frombuffer(b"".join(framed), np.uint8).copy(), starts, times, plant=False)
+        self._send(
+            out, np.frombuffer(b"".join(framed), np.uint8).copy(), starts, times, plant=False
+        )
 
     def _send(
         self, out: BinaryIO, buffer: np.ndarray, starts: Ints, times: Ints, plant: bool

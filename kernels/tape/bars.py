@@ -32,6 +32,13 @@ class Bar(IntEnum):
     ASK_LOTS = 13
 
 
+#: The same as plain integers: some versions of Numba do not index by an enumeration.
+(
+    _OPEN, _HIGH, _LOW, _CLOSE, _VOLUME, _NOTIONAL, _TRADES, _BUY_LOTS, _SELL_LOTS, _FLOW_LOTS,
+    _BID, _BID_LOTS, _ASK, _ASK_LOTS,
+) = map(int, Bar)  # fmt: skip
+
+
 @jit
 def _row(time_ns: int, start_ns: int, every_ns: int, rows: int) -> int:
     """The bar a time falls into; -1 before the first, `rows` behind the last."""
@@ -54,18 +61,18 @@ def add_trades(events: Events, column: Ints, start_ns: int, every_ns: int, bars:
         if not trade or event.printable == 0 or event.lots == 0 or not 0 <= row < bars.shape[0]:
             continue
         n, price, lots = column[event.instrument], event.trade_ticks, event.lots
-        if bars[row, n, Bar.TRADES] == 0:
-            bars[row, n, Bar.OPEN] = bars[row, n, Bar.HIGH] = bars[row, n, Bar.LOW] = price
-        bars[row, n, Bar.HIGH] = max(bars[row, n, Bar.HIGH], price)
-        bars[row, n, Bar.LOW] = min(bars[row, n, Bar.LOW], price)
-        bars[row, n, Bar.CLOSE] = price
-        bars[row, n, Bar.VOLUME] += lots
-        bars[row, n, Bar.NOTIONAL] += price * lots
-        bars[row, n, Bar.TRADES] += 1
+        if bars[row, n, _TRADES] == 0:
+            bars[row, n, _OPEN] = bars[row, n, _HIGH] = bars[row, n, _LOW] = price
+        bars[row, n, _HIGH] = max(bars[row, n, _HIGH], price)
+        bars[row, n, _LOW] = min(bars[row, n, _LOW], price)
+        bars[row, n, _CLOSE] = price
+        bars[row, n, _VOLUME] += lots
+        bars[row, n, _NOTIONAL] += price * lots
+        bars[row, n, _TRADES] += 1
         if event.kind == Kind.EXECUTE and event.side == ASK:
-            bars[row, n, Bar.BUY_LOTS] += lots
+            bars[row, n, _BUY_LOTS] += lots
         elif event.kind == Kind.EXECUTE and event.side == BID:
-            bars[row, n, Bar.SELL_LOTS] += lots
+            bars[row, n, _SELL_LOTS] += lots
         put += 1
     return put
 
@@ -103,9 +110,9 @@ def add_quotes(
         n = column[quote.instrument]
         row = _row(quote.exchange_ns, start_ns, every_ns, bars.shape[0])
         if 0 <= row < bars.shape[0]:
-            bars[row, n, Bar.FLOW_LOTS] += _flow(last[n], quote)
-            bars[row, n, Bar.BID], bars[row, n, Bar.BID_LOTS] = quote.bid_ticks, quote.bid_lots
-            bars[row, n, Bar.ASK], bars[row, n, Bar.ASK_LOTS] = quote.ask_ticks, quote.ask_lots
+            bars[row, n, _FLOW_LOTS] += _flow(last[n], quote)
+            bars[row, n, _BID], bars[row, n, _BID_LOTS] = quote.bid_ticks, quote.bid_lots
+            bars[row, n, _ASK], bars[row, n, _ASK_LOTS] = quote.ask_ticks, quote.ask_lots
         last[n, 0], last[n, 1] = quote.bid_ticks, quote.bid_lots
         last[n, 2], last[n, 3] = quote.ask_ticks, quote.ask_lots
         if row < 0:

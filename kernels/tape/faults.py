@@ -28,8 +28,9 @@ def ledger() -> Ledger:
 @jit
 def note(log: Ledger, fault: int, packet: int, byte: int, message: int, many: int) -> None:
     """Count a fault `many` times; a place within this block of -1 is not known."""
-    if log[fault, COUNT] == 0:
-        log[fault, PACKET] = packet + log[BEFORE, PACKET] if packet >= 0 else packet
-        log[fault, BYTE] = byte + log[BEFORE, BYTE] if byte >= 0 else byte
-        log[fault, MESSAGE] = message + log[BEFORE, MESSAGE] if message >= 0 else message
-    log[fault, COUNT] += many
+    row = np.int64(fault)  # some versions of Numba do not index by an enumeration
+    if log[row, COUNT] == 0:
+        log[row, PACKET] = packet + log[BEFORE, PACKET] if packet >= 0 else packet
+        log[row, BYTE] = byte + log[BEFORE, BYTE] if byte >= 0 else byte
+        log[row, MESSAGE] = message + log[BEFORE, MESSAGE] if message >= 0 else message
+    log[row, COUNT] += many
