@@ -22,25 +22,28 @@ def main() -> int:
     names = sorted(path.stem for path in HERE.glob("*.py") if path.stem not in NOT_BENCHMARKS)
     if asked.device != "cpu":
         names = list(GPU)
-    results = HERE / "results"
-    results.mkdir(exist_ok=True)
-    failed = []
-    with (results / f"{asked.device}.jsonl").open("w") as out:
-        for name in names:
-            words = [sys.executable, str(HERE / f"{name}.py"), "--json", "--device", asked.device]
-            done = subprocess.run(
-                words + ["--quick"] * asked.quick, stdout=subprocess.PIPE, text=True
-            )
-            out.write(done.stdout)
-            out.flush()
-            print(f"{name}: {len(done.stdout.splitlines())} cases", flush=True)
-            if done.returncode:
-                failed.append(name)
+    lines, failed = [], []
+    for name in names:
+        words = [sys.executable, str(HERE / f"{name}.py"), "--json", "--device", asked.device]
+        done = subprocess.run(words + ["--quick"] * asked.quick, stdout=subprocess.PIPE, text=True)
+        lines += done.stdout.splitlines(keepends=True)
+        print(f"{name}: {len(done.stdout.splitlines())} cases", flush=True)
+        if done.returncode:
+            failed.append(name)
+    _keep(HERE / "results" / f"{asked.device}.jsonl", "".join(lines))
     if not asked.quick:
         page.write()
     for name in failed:
         print(f"{name} failed")
     return bool(failed)
+
+
+def _keep(path: Path, text: str) -> None:
+    """Only when all have run: an interrupted run leaves the last figures, and a clean tree."""
+    path.parent.mkdir(exist_ok=True)
+    aside = path.with_suffix(".aside")
+    aside.write_text(text)
+    aside.replace(path)
 
 
 if __name__ == "__main__":
