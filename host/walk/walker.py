@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tapeout.device import READY, choose_device, choose_feed, feeds
-from tapeout.errors import DataError
+from tapeout.device import READY, choose_device, choose_feed
+from tapeout.errors import DataError, DeviceError
 from tapeout.factors.catalogue import factor_panel
 from tapeout.factors.coefficient import information_coefficients
 from tapeout.feed.gateware import decode, must_agree
@@ -23,6 +23,7 @@ from tapeout.meter import Meter
 from tapeout.progress import Progress, Silent
 from tapeout.risk.covariance import covariance
 from tapeout.risk.var import value_at_risk
+from tapeout.sim.engine import engines
 from tapeout.walk.result import Options, Step, Walk
 
 FEWEST_BARS = 20  # fewer returns say nothing about a covariance
@@ -147,17 +148,22 @@ class _Walker:
         if self.sample is None:
             self.found.notes.append("gateware not played: the capture has too few messages at once")
             return
-        ready = {name: state for name, state in feeds().items() if name not in ("card", TWIN)}
-        engine = next((name for name, state in ready.items() if state == READY), None)
-        if engine is None:
-            self.found.notes.append(f"gateware not played: {ready['amaranth']}")
-            return
-        advance = self.progress.stage(f"gateware on {engine}", self.sample.messages.size)
-        self._decode(self.sample, engine)
-        advance(self.sample.messages.size)
-        passed = list(ready.values())[: list(ready).index(engine)]
-        why = "; ".join([*passed, "equal to the twin, bit for bit"])
-        self._step("messages -> RTL records", "gateware", "messages", engine, why)
+        passed: list[str] = []
+        for engine, state in engines().items():
+            if state == READY:
+                advance = self.progress.stage(f"gateware on {engine}", self.sample.messages.size)
+                try:
+                    self._decode(self.sample, engine)
+                except DeviceError as reason:
+                    state = str(reason).splitlines()[0]
+                else:
+                    advance(self.sample.messages.size)
+                    why = "; ".join([*passed, "equal to the twin, bit for bit"])
+                    self._step("messages -> RTL records", "gateware", "messages", engine, why)
+                    return
+            if state not in passed:
+                passed.append(state)
+        self.found.notes.append(f"gateware not played: {'; '.join(passed)}")
 
     def _decode(self, stretch: Stretch, engine: str) -> None:
         with self.meter.timing("gateware") as reading:

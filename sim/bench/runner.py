@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cocotb_tools.runner import get_runner
 
-BUILD_ARGS = {"verilator": ["-Wno-fatal", "-O3"], "icarus": ["-g2012"]}
+from tapeout.sim.engine import BUILD_ARGS
 
 
 def build(engine: str, folder: Path) -> None:

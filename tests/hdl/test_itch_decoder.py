@@ -39,7 +39,7 @@ def test_records_are_the_models(engine, pause, tmp_path):
 
     messages = stream(seed=2, count=120)
     wire = [word for k, m in enumerate(messages) for word in words(m, k, 10**18 + k)]
-    out = play(Decoder(), wire, len(messages), engine=engine, seed=4, pause=pause)
+    out = play(Decoder(), wire, engine=engine, seed=4, pause=pause)
     assert [unpack(word) for word in out] == [
         decode(m, k, 10**18 + k) for k, m in enumerate(messages)
     ]
@@ -50,7 +50,7 @@ def test_registers_that_never_change_are_known_from_the_start(engine):
     from tapeout.hdl.itch.gateware import Decoder
 
     message = stream(seed=1, count=9)[3]
-    (out,) = play(Decoder(), words(message), 1, engine=engine, pause=0.0)
+    (out,) = play(Decoder(), words(message), engine=engine, pause=0.0)
     assert unpack(out) == decode(message)
 
 
