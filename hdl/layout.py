@@ -16,21 +16,23 @@ class Fault(IntEnum):
     FRAGMENT = 6
     NOT_MOLDUDP64 = 7
     UNSEQUENCED = 8
-    REPEATED = 9
-    REPAIRED = 10
-    GAP = 11
-    ZERO_PREFIX = 12
-    UNKNOWN_TYPE = 13
-    WRONG_LENGTH = 14
-    TIME_BACKWARDS = 15
-    TRUNCATED = 16
-    UNKNOWN_REFERENCE = 17
-    REPEATED_REFERENCE = 18
-    TOO_MANY_SHARES = 19
-    ZERO_SHARES = 20
-    BAD_SIDE = 21
-    WRONG_INSTRUMENT = 22
-    CROSSED = 23
+    WILD_SEQUENCE = 9
+    OTHER_SESSION = 10
+    REPEATED = 11
+    REPAIRED = 12
+    GAP = 13
+    ZERO_PREFIX = 14
+    UNKNOWN_TYPE = 15
+    WRONG_LENGTH = 16
+    TIME_BACKWARDS = 17
+    TRUNCATED = 18
+    UNKNOWN_REFERENCE = 19
+    REPEATED_REFERENCE = 20
+    TOO_MANY_SHARES = 21
+    ZERO_SHARES = 22
+    BAD_SIDE = 23
+    WRONG_INSTRUMENT = 24
+    CROSSED = 25
 
 
 class Treatment(NamedTuple):
@@ -59,7 +61,13 @@ TREATMENTS = {
     Fault.UNSEQUENCED: Treatment(
         "packets without a sequence number", "read in file order, repeats not told", False
     ),
-    Fault.REPEATED: Treatment("messages seen before", "dropped", False),
+    Fault.WILD_SEQUENCE: Treatment(
+        "messages numbered where their session is not", "dropped with their packet", True
+    ),
+    Fault.OTHER_SESSION: Treatment(
+        "messages of another session than the first", "read into the same books", True
+    ),
+    Fault.REPEATED: Treatment("messages seen before or too late", "dropped", False),
     Fault.REPAIRED: Treatment("messages that came late", "put back in sequence", False),
     Fault.GAP: Treatment("messages lost", "none: books are stale from here on", True),
     Fault.ZERO_PREFIX: Treatment(

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 Words = np.ndarray[Any, np.dtype[np.uint64]]
-HALVES_DEVIATION = 2**16 / np.sqrt(12)  # of one uniform 16-bit integer
+#: Twice the sum of twelve uniform 16-bit integers has this mean, and 2**17 as its deviation.
+MEAN_OF_TWELVE = 12 * (2**16 - 1)
 
 
 def words(seed: int, stream: int, *shape: int) -> Words:
@@ -21,5 +22,5 @@ def words(seed: int, stream: int, *shape: int) -> Words:
 def gaussian(seed: int, stream: int, *shape: int, scale: int) -> np.ndarray[Any, Any]:
     """Nearly normal int64 of standard deviation `scale`: sums of twelve uniform integers."""
     quarters = words(seed, stream, *shape, 3).view(np.uint16).astype(np.int64)
-    centred = quarters.reshape(*shape, 12).sum(axis=-1) - 12 * 2**15
-    return np.asarray(centred * scale // round(HALVES_DEVIATION * np.sqrt(12)))
+    centred = 2 * quarters.reshape(*shape, 12).sum(axis=-1) - MEAN_OF_TWELVE
+    return np.asarray((centred * scale + 2**16) >> 17)  # to the nearest

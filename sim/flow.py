@@ -36,6 +36,7 @@ FEWEST, FARTHEST = 24, 1 << 62
 #: Upper ends of the ranges of a 10-bit draw: add, delete, replace, cancel, take, hidden trade.
 ADDS, DELETES, REPLACES, CANCELS, TAKES = 430, 845, 965, 985, 1010
 ALERT = np.uint64(3 << 20)  # three events of four look for stale quotes first
+GROWTH = np.uint64(1 << 11)  # below its target, every other delete adds instead
 ROUND_LOT = 100
 MILLICENTS = 1_000
 
@@ -148,17 +149,19 @@ def _event(
     """One trader's act, by the mix. Returns the next row."""
     kind, side = action & np.uint64(1023), np.int64(action >> np.uint64(10) & np.uint64(1))
     live = books.count[n]
+    grows = action & GROWTH != 0
     bare = ASK if books.best[n, ASK] == BEST_EMPTY[ASK] else BID
     if books.best[n, bare] == BEST_EMPTY[bare]:
         kind, side = np.uint64(0), bare
-    elif live < FEWEST or (live < day.target[n] and ADDS <= kind < DELETES and side):
+    elif live < FEWEST or (live < day.target[n] and ADDS <= kind < DELETES and grows):
         kind = np.uint64(0)
     elif live + 1 >= books.live.shape[1] and kind < ADDS:
         kind = np.uint64(ADDS)
     if kind < ADDS:
         level = _level(books, day, n, side, fair, draw)
         if crosses(books, n, side, level) and draw >> np.uint64(58) != 0:  # nearly all are patient
-            level = max(books.best[n, 1 - side] + (-1 if side == BID else 1), 0)
+            level = books.best[n, 1 - side] + (-1 if side == BID else 1)
+            level = min(max(level, 0), books.levels.shape[2] - 1)
         shares = _size(draw >> np.uint64(10))
         return enter(books, n, side, level, shares, now_ns, MOST_FILLS, out, row)
     order = _pick(books, n, draw)

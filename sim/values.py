@@ -29,5 +29,6 @@ def fair_values(seed: int, opening_cents: Values, seconds: int) -> Values:
     own = gaussian(seed, _OWN_STREAM, seconds, n, scale=1_000)
     step = MARKET * beta * market // 100
     step = step + SECTOR * sector[:, np.arange(n) % SECTORS] + OWN * own
-    moves = step * price // (1_000 * 10_000 * ROOT_SECONDS)
+    unit = 1_000 * 10_000 * ROOT_SECONDS
+    moves = (step * price + unit // 2) // unit  # to the nearest: a floor would be a drift
     return np.ascontiguousarray(price + np.cumsum(moves, axis=0))

@@ -9,6 +9,7 @@ from hypothesis import settings
 settings.register_profile("tapeout", deadline=None, max_examples=60, print_blob=True)
 settings.load_profile("tapeout")
 
+FIGURES = pytest.StashKey[list]()
 DATA = Path(os.environ.get("TAPEOUT_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
@@ -18,6 +19,20 @@ def data():
     if not (DATA / "README.md").exists():
         pytest.skip("no market data here: set TAPEOUT_DATA to its folder")
     return DATA
+
+
+@pytest.fixture(scope="session")
+def figure(pytestconfig):
+    """Keeps a sentence for the end of the test run, where it is printed."""
+    return pytestconfig.stash.setdefault(FIGURES, []).append
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """What the tests found on real market data."""
+    if figures := config.stash.get(FIGURES, []):
+        terminalreporter.section("on real market data")
+        for line in figures:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,4 @@ class Kind(IntEnum):
     BREAK = 9  # an earlier match number is void: no level changes
 
 
-#: Kinds that put `lots` on their level; DELETE, CANCEL, EXECUTE and REPLACE_OUT take them off.
-ENTERS = frozenset({Kind.ADD, Kind.REPLACE_IN})
-LEAVES = frozenset({Kind.CANCEL, Kind.DELETE, Kind.EXECUTE, Kind.REPLACE_OUT})
 TRADES = frozenset({Kind.EXECUTE, Kind.TRADE, Kind.CROSS})

@@ -156,6 +156,9 @@ class Books:
         if record.other in self.orders:
             self.faults[Fault.REPEATED_REFERENCE] += 1
             return []
+        if not record.shares:
+            self.faults[Fault.ZERO_SHARES] += 1
+            return []
         new = Order(old.locate, old.side, record.price, record.shares)
         return [
             *self._leave(Kind.REPLACE_OUT, record.subject, old.shares),

@@ -12,3 +12,4 @@ PREFIX_BYTES = 2
 
 HEARTBEAT = 0  # message count of a packet that only tells the next sequence number
 END_OF_SESSION = 0xFFFF  # message count of the last packets of a session; tells the next, too
+LAST_SEQUENCE = 1 << 62  # nobody counts so far: a larger number is a broken packet

@@ -6,6 +6,7 @@ from tapeout.hdl.moldudp.layout import (
     END_OF_SESSION,
     HEADER_BYTES,
     HEARTBEAT,
+    LAST_SEQUENCE,
     MESSAGE_COUNT,
     PREFIX_BYTES,
     SEQUENCE,
@@ -29,23 +30,26 @@ def unframe(payload: bytes) -> Packet:
     Raises
     ------
     ValueError
-        If the blocks do not fit the payload: the message tells the byte.
+        If the blocks do not fit the payload, or the sequence number no session: the message tells
+        the byte.
     """
     if len(payload) < HEADER_BYTES:
         raise ValueError(f"payload must hold the {HEADER_BYTES} byte header; got {len(payload)}")
     session, sequence = payload[SESSION], int.from_bytes(payload[SEQUENCE])
     count = int.from_bytes(payload[MESSAGE_COUNT])
-    if count in (HEARTBEAT, END_OF_SESSION):
-        return Packet(session, sequence, [], count == HEARTBEAT, count == END_OF_SESSION)
+    if sequence > LAST_SEQUENCE:
+        raise ValueError(f"sequence at byte 10 must be at most 2**62; got {sequence}")
     messages, start = [], HEADER_BYTES
-    for _ in range(count):
+    for _ in range(0 if count == END_OF_SESSION else count):
         body = start + PREFIX_BYTES
         length = int.from_bytes(payload[start:body])
         if body + length > len(payload):
             raise ValueError(f"block at byte {start} must end by {len(payload)}; got {length}")
         messages.append(payload[body : body + length])
         start = body + length
-    return Packet(session, sequence, messages)
+    if start != len(payload):
+        raise ValueError(f"payload must end with its last block at {start}; got {len(payload)}")
+    return Packet(session, sequence, messages, count == HEARTBEAT, count == END_OF_SESSION)
 
 
 def frame(session: bytes, sequence: int, messages: list[bytes]) -> bytes:

@@ -9,7 +9,15 @@ from tapeout.errors import FeedError
 from tapeout.feed.containers import CONTAINERS, Container
 from tapeout.feed.source import Source
 from tapeout.kernels.tape.itch import SLACK
-from tapeout.kernels.tape.pcap import CORRUPT, DONE, FULL, OTHER_BLOCK, PACKET_DTYPE, Packets
+from tapeout.kernels.tape.pcap import (
+    CORRUPT,
+    DONE,
+    ENDED,
+    FULL,
+    OTHER_BLOCK,
+    PACKET_DTYPE,
+    Packets,
+)
 from tapeout.kernels.tape.wire import Bytes
 
 CHUNK_BYTES = 1 << 22
@@ -54,22 +62,17 @@ class Capture:
         self._fill = 0  # bytes of the buffer in use
         self._base = 0  # bytes of the source in front of the buffer
         self._packets = 0  # packets settled so far
+        self._end = 0
         self._index = np.zeros(PACKETS, PACKET_DTYPE)
 
     def __iter__(self) -> Iterator[Block]:
         ended = not self._refill(0)
         at = self.container.open(self._wire[: self._fill])
         while True:
-            count, stop, status = self.container.index(self._wire, at, self._fill, self._index)
-            section = False
+            count, stop, status, section = self._indexed(at)
             if status == CORRUPT:
                 raise self._corrupt(count, stop)
-            if status == OTHER_BLOCK:
-                taken, section = self.container.take(self._wire[: self._fill], stop, self._base)
-                stop, whole = stop + taken, taken > 0
-            else:
-                whole = status == FULL
-            final = section or (ended and not whole)
+            final = section or status == ENDED or (ended and status == DONE)
             block = Block(
                 self._wire[: self._fill + SLACK], self._index[:count], self._base, final, count
             )
@@ -78,7 +81,7 @@ class Capture:
             self._packets += block.settled
             if final and not section:
                 break
-            at, more = stop, not whole
+            at, more = stop, status == DONE
             if block.settled < count:
                 at, more = self.container.start_of(block.packets[block.settled]), True
                 if status == FULL:
@@ -86,13 +89,38 @@ class Capture:
             if more or self._fill - at < self._chunk // 2:
                 ended = not self._refill(at) or ended
                 at = 0
-        rest = self._wire[stop : self._fill]
-        self.left = 0 if self.container.ends_with(rest) else rest.size
+        rest, behind = self._wire[stop : self._fill], self._behind(status == ENDED)
+        self._end = self._base + stop
+        self.left = 0 if behind == 0 and self.container.ends_with(rest) else rest.size + behind
+
+    def _indexed(self, at: int) -> tuple[int, int, int, bool]:
+        """Index from `at` on, taking blocks without packets on the way.
+
+        Returns as the container's `index`, and whether a new section starts there.
+        """
+        count = 0
+        while True:
+            more, at, status = self.container.index(self._wire, at, self._fill, self._index[count:])
+            count += more
+            if status != OTHER_BLOCK:
+                return count, at, status, False
+            taken, section = self.container.take(self._wire[: self._fill], at, self._base)
+            at += taken
+            if section or taken == 0:
+                return count, at, OTHER_BLOCK if section else DONE, section
 
     @property
     def end(self) -> int:
         """The source byte behind the last packet."""
-        return self._base + self._fill - self.left
+        return self._end
+
+    def _behind(self, ended: bool) -> int:
+        """How many bytes stand behind the buffer in a session that has ended before its file."""
+        return (
+            sum(len(chunk) for chunk in iter(lambda: self.source.read(self._chunk), b""))
+            if ended
+            else 0
+        )
 
     def _refill(self, at: int) -> bool:
         """Drop what stands before `at` and read on; False at the end of the source."""

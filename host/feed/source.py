@@ -35,6 +35,8 @@ class Source:
         self.path = path
         self.cut = False
         self._out = 0
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise FeedError(f"{path} must be a file on disk, which can be read more than once")
         try:
             with path.open("rb") as file:
                 magic = file.read(4)

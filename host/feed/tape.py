@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tapeout.clock import midnight_ns, session_date
+from tapeout.clock import midnight_ns, read_date, session_date
 from tapeout.errors import DataError, FeedError
 from tapeout.feed.capture import CHUNK_BYTES, Block, Capture
 from tapeout.feed.findings import Finding, findings
@@ -37,11 +37,16 @@ class Stretch:
 
 
 def read(
-    path: str | Path, *, symbols: Sequence[str] = (), strict: bool = False, date: str | None = None
+    path: str | Path,
+    *,
+    symbols: str | Sequence[str] = (),
+    strict: bool = False,
+    date: str | datetime.date | None = None,
 ) -> "Tape":
-    """Open a capture for reading; see `Tape`."""
-    day = datetime.date.fromisoformat(date) if date else None
-    return Tape(Path(path), symbols=symbols, strict=strict, date=day)
+    """Open a capture for reading; see `Tape`. One symbol may come as it is, a date as text."""
+    names = (symbols,) if isinstance(symbols, str) else symbols
+    day = read_date(date) if isinstance(date, str) else date
+    return Tape(Path(path), symbols=names, strict=strict, date=day)
 
 
 class Tape:

@@ -128,6 +128,14 @@ def _target(record: Any, action: int, slots: Orders) -> tuple[int, int, int]:
 
 
 @jit
+def _replaceable(record: Any, slots: Orders) -> int:
+    """What forbids to replace a live order, or MISSING."""
+    if find(slots, record.other) != MISSING:
+        return Fault.REPEATED_REFERENCE
+    return MISSING if record.shares > 0 else Fault.ZERO_SHARES
+
+
+@jit
 def _leave(
     event: Any,
     record: Any,
@@ -243,7 +251,8 @@ def replay(
 ) -> tuple[int, int, int]:
     """Fold `records[start:]` into the books of `Book(slots, ..., quote)`.
 
-    `wanted` (65536,) tells which locates to follow; records of the others are passed over.
+    `wanted` (65536,) tells which locates to follow. Records of the others are passed over, unless
+    they are about an order that is followed.
     The order store must have room for one more order a record, `events` for two rows a record and
     `quotes` for one. Returns the first record not taken (the level pool is short there: widen it
     and go on), and the rows that stand in `events` and `quotes`.
@@ -253,19 +262,22 @@ def replay(
         action = ACTION[record.type]
         if action == NOTHING or record.flags & WELL_FORMED == 0:
             continue
-        if not wanted[np.int64(record.stamp >> LOCATE_SHIFT)]:
+        follows = wanted[np.int64(record.stamp >> LOCATE_SHIFT)]
+        if not follows and (action == ADD or action >= TRADE):
             continue
         if action >= TRADE:
             _off_book(events[rows], record, midnight_ns, action)
             rows += 1
             continue
         slot, side, fault = _target(record, action, slots)
+        if not follows and slot == MISSING:
+            continue
         if fault == MISSING and short_of(runs, pool, used, side) > 0:
             return index, rows, quoted
         if slot != MISSING and side >> 1 != np.int64(record.stamp >> LOCATE_SHIFT):
             note(log, Fault.WRONG_INSTRUMENT, -1, -1, index, 1)
-        if action == REPLACE and fault == MISSING and find(slots, record.other) != MISSING:
-            fault = Fault.REPEATED_REFERENCE
+        if action == REPLACE and fault == MISSING:
+            fault = _replaceable(record, slots)
         first = rows
         if fault == MISSING and action != ADD:
             lots, fault = _leave(

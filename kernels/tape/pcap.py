@@ -28,8 +28,10 @@ RECORD_BYTES = 16
 BLOCK_ENHANCED = 6
 BLOCK_BYTES = 32  # of an enhanced packet block without its packet
 LONGEST_PACKET = 262_144  # libpcap's own limit; a longer claim is a broken file
+LONGEST_WIRE = 0x7FFFFFFF
+LATEST_SECOND = 9_000_000_000  # int64 nanoseconds end in the year 2262
 
-DONE, FULL, CORRUPT, OTHER_BLOCK = range(4)
+DONE, FULL, CORRUPT, OTHER_BLOCK, ENDED = range(5)
 
 
 @jit
@@ -51,7 +53,9 @@ def pcap_packets(
         else:
             seconds, ticks = le32(wire, at), le32(wire, at + 4)
             captured, length = le32(wire, at + 8), le32(wire, at + 12)
-        if captured > LONGEST_PACKET or captured > length or ticks * tick_ns >= 1_000_000_000:
+        if captured > LONGEST_PACKET or captured > length or length > LONGEST_WIRE:
+            return count, at, CORRUPT
+        if ticks * tick_ns >= 1_000_000_000:
             return count, at, CORRUPT
         if at + RECORD_BYTES + np.int64(captured) > stop:
             break
@@ -98,12 +102,16 @@ def pcapng_packets(
             captured, length = le32(wire, at + 20), le32(wire, at + 24)
         if np.int64(captured) > size - BLOCK_BYTES or face >= ticks_per_second.size:
             return count, at, CORRUPT
-        ticks, rate = np.int64(high << 32 | low), ticks_per_second[np.int64(face)]
+        rate = np.uint64(ticks_per_second[np.int64(face)])
+        ticks = high << 32 | low
+        seconds, part = np.int64(ticks // rate), np.int64(ticks % rate)
+        if captured > length or length > LONGEST_WIRE or not 0 <= seconds < LATEST_SECOND:
+            return count, at, CORRUPT
         packet = out[count]
         packet.start = at + 28
         packet.captured = captured
         packet.length = length
-        packet.arrival_ns = ticks // rate * 1_000_000_000 + ticks % rate * 1_000_000_000 // rate
+        packet.arrival_ns = seconds * 1_000_000_000 + part * 1_000_000_000 // np.int64(rate)
         packet.faults = 0
         count += 1
         at += size
@@ -117,8 +125,8 @@ def binary_messages(
     """Index the whole length-prefixed messages of `wire[at:stop]` (Nasdaq BinaryFILE 1.00).
 
     A prefix of zero before a known type takes the length from `lengths` (256,), as some published
-    samples need; before anything else it is the end of the session, and nothing follows. Returns
-    as `pcap_packets`, never CORRUPT.
+    samples need; before anything else it is the end of the session, and nothing follows: ENDED.
+    Returns otherwise as `pcap_packets`, never CORRUPT.
     """
     count = 0
     while at + 3 <= stop:
@@ -126,7 +134,9 @@ def binary_messages(
             return count, at, FULL
         prefix = np.int64(be16(wire, at))
         length = prefix if prefix > 0 else np.int64(lengths[wire[at + 2]])
-        if length == 0 or at + 2 + length > stop:
+        if length == 0:
+            return count, at, ENDED
+        if at + 2 + length > stop:
             break
         message = out[count]
         message.start = at + 2

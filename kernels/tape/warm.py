@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tapeout.kernels.tape import bars, book, frames, itch, moldudp, pcap
+from tapeout.kernels.tape import bars, book, frames, itch, moldudp, orders, pcap
 from tapeout.kernels.tape.faults import ledger
 from tapeout.kernels.tape.record import EVENT_DTYPE, QUOTE_DTYPE, RECORD_DTYPE
 
@@ -26,6 +26,7 @@ def warm() -> None:
     itch.records(wire, messages, np.zeros(1, np.int64), symbols, records, log)
     events, quotes = np.zeros(0, EVENT_DTYPE), np.zeros(0, QUOTE_DTYPE)
     wanted = np.ones(itch.LOCATES, np.bool_)
+    orders.with_room(orders.orders(2), 1, 1)
     book.replay(records, 0, 0, wanted, *book.book(), events, quotes, log, 0, 0)
     grid, four = np.zeros((0, 0, len(bars.Bar)), np.int64), np.zeros((0, 4), np.int64)
     column = np.zeros(0, np.int64)

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from tapeout.hdl.itch.layout import MESSAGES
 from tapeout.hdl.itch.model import encode
 from tapeout.kernels._jit import jit
 from tapeout.kernels.tape.itch import (
@@ -22,14 +21,14 @@ from tapeout.kernels.tape.itch import (
 from tapeout.kernels.tape.record import STAMP_BITS, Ints, Records
 from tapeout.kernels.tape.wire import Bytes, put16, put32, put64
 
-#: Types whose every field is in the record, or is the symbol: these `write` can put on the wire.
-WRITABLE = "SAFECXDUPQB"
 PREFIX = 2
 
 
 @jit
 def write(records: Records, symbols: Any, wire: Bytes, starts: Ints) -> int:
     """Encode records one behind the other, each with its two-byte length in front.
+
+    Whole are only types whose every field is in the record, or is the symbol: SAFECXDUPQB.
 
     `symbols` (65536,) uint64 is the symbol of each locate as a big-endian integer. `starts` (M,)
     receives where each message's length stands. Returns the bytes written.
@@ -107,6 +106,3 @@ def opening(symbols: list[str], now_ns: int) -> list[bytes]:
 def system_event(code: str, now_ns: int) -> bytes:
     """Q and M open and close the market, E and C end system hours and messages."""
     return encode("S", timestamp=now_ns, event_code=code)
-
-
-assert all(kind in MESSAGES for kind in WRITABLE)

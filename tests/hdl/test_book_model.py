@@ -3,7 +3,7 @@
 import pytest
 
 from tapeout.hdl.book.layout import Kind
-from tapeout.hdl.book.model import Books, Quote
+from tapeout.hdl.book.model import Books, Event, Quote
 from tapeout.hdl.itch.model import decode, encode
 from tapeout.hdl.layout import Fault
 
@@ -73,11 +73,19 @@ def test_an_order_of_no_shares_is_gone(books):
     assert books.faults == {Fault.UNKNOWN_REFERENCE: 1}
 
 
-@pytest.mark.parametrize("kind", ["P", "Q", "B"])
-def test_trades_off_the_book_change_no_level(books, kind):
+@pytest.mark.parametrize(
+    ("kind", "told", "event"),
+    [
+        ("P", {"side": "S", "shares": 30, "price": 100_2500, "match_number": 4},
+         Event(Kind.TRADE, 1, "S", 0, 30, 0, 4, 100_2500, True)),
+        ("Q", {"cross_shares": 9_000, "cross_price": 100_3000, "match_number": 5},
+         Event(Kind.CROSS, 1, "", 0, 9_000, 0, 5, 100_3000, True)),
+        ("B", {"match_number": 4}, Event(Kind.BREAK, 1, "", 0, 0, 0, 4, 0, False)),
+    ],
+)  # fmt: skip
+def test_trades_off_the_book_change_no_level(books, kind, told, event):
     before = books.quote(1)
-    (event,) = tell(books, kind, match_number=4)
-    assert event.match_number == 4
+    assert tell(books, kind, **told) == [event]
     assert books.quote(1) == before
 
 
@@ -92,6 +100,7 @@ def test_trades_off_the_book_change_no_level(books, kind):
             {"order_reference": 1, "new_order_reference": 2, "shares": 1},
         ),
         (Fault.ZERO_SHARES, "A", {"order_reference": 9, "side": "B"}),
+        (Fault.ZERO_SHARES, "U", {"order_reference": 1, "new_order_reference": 9}),
         (Fault.ZERO_SHARES, "X", {"order_reference": 1}),
         (Fault.BAD_SIDE, "A", {"order_reference": 9, "side": "?", "shares": 1}),
     ],

@@ -1,6 +1,8 @@
 """Captures of every kind are told by content; broken ones by what is wrong with them, and where."""
 
+import datetime
 import gzip
+import os
 import struct
 
 import dpkt
@@ -10,6 +12,7 @@ import pytest
 
 import tapeout
 from tapeout.errors import FeedError
+from tapeout.feed.tape import Tape
 from tapeout.hdl.itch.model import encode
 from tapeout.hdl.layout import Fault
 from tapeout.hdl.moldudp.model import frame
@@ -239,6 +242,36 @@ def test_a_symbol_that_never_comes_is_an_error_with_its_neighbours(tmp_path):
     assert records["subject"].tolist() == [3]
     with pytest.raises(tapeout.DataError, match=r"'SYM33' is not \(it has 5, such as SYM3"):
         records_of(path, symbols=["SYM33"])
+
+
+def test_a_symbol_and_a_date_come_as_they_are_written(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(binary_file())
+    day = datetime.date(2019, 12, 30)
+    for date in ("2019-12-30", day):
+        tape = tapeout.read(path, symbols="SYM3", date=date)
+        assert [int(r) for block in tape.records() for r in block["subject"]] == [3]
+        assert tape.date == day
+    with pytest.raises(tapeout.DataError, match="date must be like 2019-12-30; got '2019-13-01'"):
+        tapeout.read(path, date="2019-13-01")
+
+
+def test_a_pipe_is_refused_by_name(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(FeedError, match="pipe must be a file on disk, which can be read more than"):
+        tapeout.read(pipe)
+
+
+def test_what_stands_behind_the_end_of_a_session_is_counted_in_bounded_memory(tmp_path):
+    path = tmp_path / "x"
+    whole = binary_file()
+    path.write_bytes(whole + b"\0\0" + bytes(5_000_000))
+    tape = Tape(path, chunk_bytes=4_096)
+    largest = max(stretch.wire.size for stretch in tape.stretches())
+    (found,) = tape.findings
+    assert (found.fault, found.count, found.byte) == (Fault.TRUNCATED, 5_000_002, len(whole))
+    assert largest < 20_000
 
 
 def test_a_tape_is_read_once(tmp_path):

@@ -8,13 +8,18 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.covariance
+from typer.testing import CliRunner
 
 import tapeout
+from tapeout.cli import app
 from tapeout.hdl.itch.layout import MESSAGES
 from tapeout.hdl.itch.model import decode, encode, fields
 from tapeout.hdl.layout import Fault
 from tapeout.kernels.tape.record import timestamp
 from tapeout.market.books import Books
+from tapeout.market.prices import read_prices
+from tapeout.risk.backtest import backtest
 
 #: LOBSTER's event types as the conversion wrote them.
 LETTERS = {1: "A", 2: "X", 3: "D", 4: "E", 5: "P"}
@@ -36,7 +41,7 @@ def captures(data):
     return sorted((data / "itch" / "pcap").rglob("*.pcap"))
 
 
-def test_all_captures_decode_completely(data):
+def test_all_captures_decode_completely(data, figure):
     types, messages = set(), 0
     for path in captures(data):
         tape, records = records_of(path)
@@ -47,7 +52,7 @@ def test_all_captures_decode_completely(data):
         messages += records.size
     assert len(captures(data)) == 37
     assert types == set("ACDEFHIJLNPQSUXY")
-    print(f"\n37 captures: {messages} of {messages} messages decoded, {len(types)} types")
+    figure(f"37 captures: {messages} of {messages} messages decoded, {len(types)} types")
 
 
 def test_every_captured_message_encodes_to_the_same_bytes(data):
@@ -93,7 +98,7 @@ def apple(data):
     return records, np.array(at)
 
 
-def test_the_best_quote_is_lobsters(data, apple):
+def test_the_best_quote_is_lobsters(data, apple, figure):
     records, at = apple
     truth = lobster(data, "AAPL_2012-06-21_34200000_37800000_orderbook_50_top1.csv.gz").astype(int)
     books = Books()
@@ -102,15 +107,14 @@ def test_the_best_quote_is_lobsters(data, apple):
     names = ("ask_ticks", "ask_lots", "bid_ticks", "bid_lots")
     ours = np.stack([quotes[name][row] for name in names], axis=1)
     equal = (ours == truth.to_numpy()).all(axis=1)
-    share, first = f"{100 * equal.mean():.2f} %", f"{np.argmin(equal):,}"
-    print(f"\nbest quote equals LOBSTER's on {equal.sum():,} of {equal.size:,} rows ({share})")
-    print(f"and on each of the first {first}")
+    share = f"{equal.sum():,} of {equal.size:,} rows ({100 * equal.mean():.2f} %)"
+    figure(f"AAPL: best quote equals LOBSTER's on {share}, on each of the first {equal.argmin():,}")
     assert equal.mean() >= 0.999
     assert equal[:54_606].all()
     assert equal.sum() == 91_907  # the other 90 are orders cancelled outside LOBSTER's 50 levels
 
 
-def test_twenty_levels_are_lobsters(data, apple):
+def test_twenty_levels_are_lobsters(data, apple, figure):
     records, at = apple
     truth = lobster(data, "AAPL_2012-06-21_34200000_37800000_orderbook_50_first672.csv.gz")
     truth = truth.astype(int).to_numpy().reshape(672, 50, 4)
@@ -122,7 +126,7 @@ def test_twenty_levels_are_lobsters(data, apple):
         for side, ours in ((0, depth.asks), (2, depth.bids)):
             levels = truth[row, :20, side : side + 2]
             assert ours == [tuple(level) for level in levels if abs(level[0]) != NOTHING], row
-    print("\ndepth to 20 levels equals LOBSTER's on 672 of 672 rows")
+    figure("AAPL: depth to 20 levels equals LOBSTER's on 672 of 672 rows")
 
 
 def test_the_sampled_file_is_treated_and_counted(data):
@@ -159,16 +163,50 @@ def test_another_book_builder_agrees_on_the_hour(data):
         assert np.array_equal(ours[mine], column), mine
 
 
-def test_the_sp500_panel_is_assessed(data, tmp_path):
-    out = tmp_path / "risk.html"
-    found = tapeout.risk_report(data / "daily" / "us_sp500_daily_1999_2019.parquet", out)
-    test = found.backtest.test
-    print(f"\n446 names: {test.exceptions} exceptions of the 1-day 99 % VaR in {test.days:,} days")
-    print(f"{test.expected:.1f} expected; Kupiec LR {test.statistic:.1f}, p {test.p_value:.2g}")
-    assert found.prices.values.shape == (5_074, 446)
-    assert test.days == 4_573
-    assert test.exceptions == int((-found.backtest.returns > found.backtest.var).sum())
-    assert found.risk.volatility < 0.05
-    known = {("ANTM", "2001-10-30"), ("ANTM", "2002-03-18"), ("TRMB", "2007-02-23")}
-    assert known <= {(jump.symbol, jump.day) for jump in found.jumps}
+def test_the_hour_walks_all_the_way(data, apple, tmp_path, figure):
+    """`tapeout run` on the AAPL hour: LOBSTER's last quote, and a report of one name."""
+    out, kept = tmp_path / "run.html", tmp_path / "events.parquet"
+    path = data / "itch" / "aapl_20120621_from_lobster.itch.gz"
+    words = ["run", str(path), "--date", "2012-06-21", "-o", str(out), "--events", str(kept)]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
     assert out.stat().st_size < 300_000
+    events = pd.read_parquet(kept)
+    trades = events[events.kind.isin(["execute", "trade"])]
+    messages = lobster(data, "AAPL_2012-06-21_34200000_37800000_message_50.csv.gz")
+    filled = messages[messages[1].isin(["4", "5"])]
+    assert trades.trade_ticks.tolist() == filled[4].astype(int).tolist()
+    assert trades.lots.tolist() == filled[3].astype(int).tolist()
+    var = next(line for line in done.output.splitlines() if line.startswith("VaR"))
+    figure(f"AAPL, tapeout run: {len(trades):,} trades are LOBSTER's; {var}")
+
+
+def test_the_sp500_panel_is_assessed(data, tmp_path, figure):
+    out, path = tmp_path / "risk.html", data / "daily" / "us_sp500_daily_1999_2019.parquet"
+    done = CliRunner().invoke(app, ["risk", str(path), "-o", str(out)])
+    assert done.exit_code == 0, done.output
+    (line,) = [line for line in done.output.splitlines() if line.startswith("backtest: ")]
+    figure(f"S&P 500, tapeout risk: {line}")
+    assert out.stat().st_size < 300_000
+
+    assert line.startswith("backtest: 114 exceptions in 4,573 days, 45.7 expected; Kupiec LR 72.76")
+    assert "ANTM 2001-10-30 " in out.read_text()  # a fault of the vendor, told beside the figures
+
+
+def test_the_sp500_backtest_is_scikit_learns(data):
+    """Every 90th day of it, from the table as pandas reads it."""
+    table = pd.read_parquet(data / "daily" / "us_sp500_daily_1999_2019.parquet")
+    prices = read_prices(data / "daily" / "us_sp500_daily_1999_2019.parquet")
+    assert prices.values.shape == (5_074, 446)
+    wide = table.pivot(index="date", columns="symbol", values="adjusted_close")
+    assert np.array_equal(prices.values, wide[prices.symbols].to_numpy(), equal_nan=True)
+    returns = wide.pct_change(fill_method=None).to_numpy()[1:]
+    for day in range(500, returns.shape[0], 90):
+        window = returns[day - 500 : day + 1]
+        names = np.isfinite(window).all(axis=0)
+        matrix, _ = sklearn.covariance.ledoit_wolf(window[:-1, names])
+        tested = backtest(window)
+        sigma = np.sqrt(matrix.sum()) / names.sum()
+        assert tested.var == pytest.approx([2.3263478740408408 * sigma], rel=1e-9)
+        assert tested.returns == pytest.approx([window[-1, names].mean()], rel=1e-9)
+        assert tested.names == [names.sum()]

@@ -10,7 +10,9 @@ from tapeout.feed.tape import Tape
 from tapeout.hdl.itch.model import encode
 from tapeout.hdl.layout import Fault
 from tapeout.hdl.moldudp.model import frame, unframe
-from tapeout.kernels.tape import moldudp
+from tapeout.kernels.tape import frames, moldudp
+from tapeout.kernels.tape import pcap as packets_in
+from tapeout.kernels.tape.faults import COUNT, ledger
 from tapeout.sim import pcap
 from tapeout.sim.wire import disturbed
 
@@ -54,11 +56,91 @@ def test_delivered_repeated_and_lost_add_up(tmp_path_factory, seed, lost, repeat
     path = tmp_path_factory.mktemp("line") / "line.pcap"
     tape = tape_of(path, [payloads[at] for at in order])
     got = delivered(tape)
-    assert np.all(np.diff(got) > 0)
-    sent = sum(len(unframe(payloads[at]).messages) for at in order)
-    assert got.size + count(tape, Fault.REPEATED) == sent
+    sent = [n for at in order for n in numbers_of(payloads[at])]
+    assert got.tolist() == sorted(set(sent))  # the window holds the whole capture
+    assert got.size + count(tape, Fault.REPEATED) == len(sent)
     if got.size:  # what came before the first packet or after the last is not known to be missing
         assert got.size + count(tape, Fault.GAP) == got[-1] - got[0] + 1
+
+
+def numbers_of(payload):
+    packet = unframe(payload)
+    return range(packet.sequence, packet.sequence + len(packet.messages))
+
+
+HOSTILE = [0, 1, 2, 5, 2**61, 2**62, 2**62 + 1, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 1]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(HOSTILE) | st.integers(0, 40), st.integers(0, 20), st.booleans()),
+        max_size=40,
+    )
+)
+def test_no_sequence_number_breaks_the_line(packets):
+    """Whatever the numbers: the arrays hold, and what is sound is delivered or counted."""
+    payloads = [
+        frame(SESSION, sequence, [message(n) for n in range(blocks)])[: None if sound else -1]
+        for sequence, blocks, sound in packets
+    ]
+    wire = np.frombuffer(b"".join(payloads) + bytes(64), np.uint8).copy()
+    grams = np.zeros(len(payloads), frames.DATAGRAM_DTYPE)
+    grams["length"] = [len(payload) for payload in payloads]
+    grams["start"] = np.cumsum(grams["length"]) - grams["length"]
+    grams["packet"] = np.arange(grams.size)
+    heads, log, known = np.zeros(grams.size, moldudp.HEADER_DTYPE), ledger(), moldudp.sessions()
+    packets = np.zeros(grams.size, packets_in.PACKET_DTYPE)
+    moldudp.headers(wire, grams, known, heads, packets)
+    chosen = np.full((4 * grams.size + 8, 2), -7)
+    rows, settled = moldudp.order(heads, grams, True, known, chosen, log)
+    assert settled == grams.size
+    assert rows <= grams.size
+    assert np.unique(chosen[:rows, 0]).size == rows
+    delivered = heads["whole"][chosen[:rows, 0]] - chosen[:rows, 1]
+    assert np.all((delivered > 0) & (delivered <= heads["whole"][chosen[:rows, 0]]))
+    assert np.all(log[:-1, COUNT] >= 0)
+    dropped = log[Fault.REPEATED, COUNT] + log[Fault.WILD_SEQUENCE, COUNT]
+    sound = (heads["sound"] != 0) & (heads["whole"] > 0)
+    if np.all(sound | (heads["session"] < 0)):
+        assert delivered.sum() + dropped >= heads["whole"][sound].sum()
+
+
+@pytest.mark.parametrize("number", [200, 10**12, 2**61, 2**62])
+@pytest.mark.parametrize("place", [0, 1, 7])
+def test_a_number_that_fits_nowhere_loses_its_own_packet_and_no_other(tmp_path, number, place):
+    """One flipped bit in a packet that is sound otherwise."""
+    payloads = packets_of(60)
+    payloads[place] = payloads[place][:10] + number.to_bytes(8) + payloads[place][18:]
+    tape = tape_of(tmp_path / "x.pcap", payloads)
+    lost = range(1 + 3 * place, 4 + 3 * place)
+    assert delivered(tape).tolist() == [n for n in range(1, 61) if n not in lost]
+    assert count(tape, Fault.WILD_SEQUENCE) == 3
+    assert count(tape, Fault.GAP) == (3 if place else 0)  # before the first nothing is missed
+    assert count(tape, Fault.REPEATED) == 0
+
+
+def test_a_capture_may_start_out_of_order(tmp_path):
+    a, b, c = packets_of(9)
+    tape = tape_of(tmp_path / "x.pcap", [b, a, c])
+    assert delivered(tape).tolist() == list(range(1, 10))
+    assert count(tape, Fault.REPEATED) == 0
+
+
+def test_behind_a_gap_the_order_is_still_repaired(tmp_path):
+    a, _, c, d, e = packets_of(15)
+    tape = tape_of(tmp_path / "x.pcap", [a, e, d, c])
+    assert delivered(tape).tolist() == [1, 2, 3, *range(7, 16)]
+    assert count(tape, Fault.GAP) == 3
+    assert count(tape, Fault.REPEATED) == 0
+
+
+def test_unnumbered_packets_fill_no_gap(tmp_path):
+    loose = [frame(SESSION, 0, [message(90 + n) for n in range(k)]) for k in range(3, 8)]
+    numbered = [frame(SESSION, 1, [message(1)]), frame(SESSION, 50, [message(50)])]
+    tape = tape_of(tmp_path / "x.pcap", [*numbered, *loose])
+    assert delivered(tape).size == 2 + 3 + 4 + 5 + 6 + 7
+    assert count(tape, Fault.UNSEQUENCED) == 5
+    assert count(tape, Fault.REPAIRED) == 0
 
 
 def test_a_late_packet_is_put_back(tmp_path):
@@ -103,6 +185,7 @@ def test_two_sessions_have_their_own_numbers(tmp_path):
     ours = packets_of(6)
     tape = tape_of(tmp_path / "x.pcap", [ours[0], other[0], ours[1], other[1]])
     assert delivered(tape).tolist() == [1, 2, 3, 1, 2, 3, 4, 5, 6, 4, 5, 6]
+    assert count(tape, Fault.OTHER_SESSION) == 6
 
 
 def test_both_lines_of_a_feed_give_each_message_once(tmp_path):

@@ -13,6 +13,7 @@ from tapeout.kernels.tape.bars import Bar
 from tapeout.sim.day import OPEN_NS, SimulatedDay
 from tapeout.sim.draws import gaussian, words
 from tapeout.sim.exchange import matching
+from tapeout.sim.values import fair_values
 from tapeout.sim.wire import disturbed
 
 
@@ -85,6 +86,25 @@ def test_raw_words_are_fixed_for_ever():
         "0x72cb55b7a4acbbc2",
         "0x6e4e482cf03b98ab",
     ]
+
+
+@pytest.mark.parametrize("scale", [2, 50])
+def test_small_integer_normals_have_no_drift(scale):
+    """Rounded down, their mean would be half a unit below zero."""
+    assert abs(gaussian(1, 7, 100_000, scale=scale).mean()) < 4 * scale / np.sqrt(100_000)
+
+
+def test_a_cheap_share_moves_like_a_dear_one():
+    """The same draws at 20 and at 199 dollars; rounded down, the cheap one would lose 0.5 %."""
+    cheap, dear = (fair_values(5, np.array([cents]), 23_400)[-1, 0] for cents in (2_000, 19_900))
+    assert cheap / 2_000_000 == pytest.approx(dear / 19_900_000, abs=3e-4)
+
+
+def test_bids_are_as_many_as_asks(capture):
+    records = np.concatenate(list(tapeout.read(capture[0]).records()))
+    sides = records["side"][records["type"] == ord("A")]
+    assert sides.size > 5_000
+    assert (sides == ord("B")).mean() == pytest.approx(0.5, abs=0.03)
 
 
 def test_integer_normals_have_their_scale():
