@@ -15,7 +15,7 @@ from tapeout.feed.capture import CHUNK_BYTES, Block, Capture
 from tapeout.feed.findings import Finding, findings
 from tapeout.feed.source import Source
 from tapeout.hdl.layout import Fault
-from tapeout.kernels.tape import frames, itch, moldudp
+from tapeout.kernels.tape import frames, itch, moldudp, sequence
 from tapeout.kernels.tape.faults import BEFORE, BYTE, MESSAGE, PACKET, ledger, note
 from tapeout.kernels.tape.moldudp import MESSAGE_DTYPE, Messages
 from tapeout.kernels.tape.record import RECORD_DTYPE, Records, locate
@@ -211,7 +211,7 @@ class Tape:
             heads = np.empty(grams.size, moldudp.HEADER_DTYPE)
             moldudp.headers(block.wire, grams, self._sessions, heads, packets)
             chosen = np.empty((grams.size, 2), np.int64)
-            rows, settled = moldudp.order(
+            rows, settled = sequence.order(
                 heads, grams, block.final, self._sessions, chosen, self.ledger
             )
             if settled < grams.size:

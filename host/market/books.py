@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from tapeout.errors import DataError
-from tapeout.kernels.tape import book, levels, orders
+from tapeout.kernels.book import levels, orders, replay
 from tapeout.kernels.tape.faults import Ledger, ledger
 from tapeout.kernels.tape.record import EVENT_DTYPE, QUOTE_DTYPE, Events, Ints, Quotes, Records
 
@@ -38,7 +38,7 @@ class Books:
     def __init__(self, log: Ledger | None = None) -> None:
         self.ledger = ledger() if log is None else log
         self.directory: dict[int, str] = {}
-        self._book = book.book()
+        self._book = replay.book()
         self._events = np.empty(0, EVENT_DTYPE)
         self._quotes = np.empty(0, QUOTE_DTYPE)
 
@@ -76,14 +76,14 @@ class Books:
         state = self._book
         slots = orders.with_room(state.slots, self.live_orders, records.size)
         state = state._replace(slots=slots)
-        taken, rows, quoted = book.replay(
+        taken, rows, quoted = replay.replay(
             records, 0, midnight_ns, wanted, *state, self._events, self._quotes, self.ledger, 0, 0
         )
         while taken < records.size:
             deepest = int(state.runs[:, levels.ROOM].max())
             more = 4 * max(deepest, levels.FIRST_ROOM)
             state = state._replace(pool=levels.with_room(state.pool, int(state.used[0]), more))
-            taken, rows, quoted = book.replay(
+            taken, rows, quoted = replay.replay(
                 records,
                 taken,
                 midnight_ns,

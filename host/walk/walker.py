@@ -27,7 +27,7 @@ from tapeout.sim.engine import engines
 from tapeout.walk.result import Options, Step, Walk
 
 FEWEST_BARS = 20  # fewer returns say nothing about a covariance
-TWIN = "twin"
+TWIN, HOST = "twin", "host"
 
 Tell = Callable[[Step], object]
 
@@ -128,18 +128,18 @@ class _Walker:
         """One step for each arrow from the file to the books."""
         container = self.tape.source.container
         if self.tape.packets:
-            self._step("capture -> packets", "packets", "packets", "reader", container)
+            self._step("capture -> packets", "packets", "packets", HOST, f"a {container} file")
             self._step("packets -> datagrams", "datagrams", "packets")
             self._step("datagrams -> messages", "messages", "messages")
         else:
-            self._step("file -> messages", "packets", "messages", "reader", container)
+            self._step("file -> messages", "packets", "messages", HOST, f"a bare {container} file")
         self._step("messages -> records", "records", "messages")
         if self.feed.name != TWIN:
             self._step(
                 "messages -> RTL records", "gateware", "messages", self.feed.name, self.feed.why
             )
         self._step("records -> books", "books", "messages")
-        self._step("books -> Arrow events", "events", "events")
+        self._step("books -> Arrow events", "events", "events", HOST, "the same on every feed")
 
     def play_sample(self) -> None:
         """A short stretch of the same bytes through the gateware: the same records."""
@@ -184,7 +184,7 @@ class _Walker:
         except DataError as reason:
             self.found.notes.append(f"no bars: {reason}")
             return
-        self._step("books -> bars", "bars", "events")
+        self._step("books -> bars", "bars", "events", HOST, "the same on every feed")
 
     def measure(self) -> None:
         """Factors, covariance and risk, if there are bars enough."""

@@ -1,1 +1,1 @@
-"""The CPU twin of the gateware: capture bytes to packets, messages, records, books and bars."""
+"""The CPU twin of the gateware: capture bytes to packets, messages, records and bars."""

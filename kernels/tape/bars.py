@@ -7,7 +7,7 @@ import numpy as np
 
 from tapeout.hdl.book.layout import Kind
 from tapeout.kernels._jit import jit
-from tapeout.kernels.tape.book import ASK, BID
+from tapeout.kernels.book.replay import ASK, BID
 from tapeout.kernels.tape.record import Events, Ints, Quotes
 
 UNTOUCHED = -1

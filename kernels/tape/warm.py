@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tapeout.kernels.tape import bars, book, frames, itch, moldudp, orders, pcap
+from tapeout.kernels.book import orders, replay
+from tapeout.kernels.tape import bars, frames, itch, moldudp, pcap, sequence
 from tapeout.kernels.tape.faults import ledger
 from tapeout.kernels.tape.record import EVENT_DTYPE, QUOTE_DTYPE, RECORD_DTYPE
 
@@ -19,7 +20,7 @@ def warm() -> None:
     frames.tally(packets, False, log)
     known, chosen = moldudp.sessions(), np.zeros((0, 2), np.int64)
     moldudp.headers(wire, grams, known, heads, packets)
-    moldudp.order(heads, grams, True, known, chosen, log)
+    sequence.order(heads, grams, True, known, chosen, log)
     messages = np.zeros(0, moldudp.MESSAGE_DTYPE)
     moldudp.messages(wire, grams, heads, chosen, messages)
     records, symbols = np.zeros(0, RECORD_DTYPE), np.zeros(1, np.uint64)
@@ -27,7 +28,7 @@ def warm() -> None:
     events, quotes = np.zeros(0, EVENT_DTYPE), np.zeros(0, QUOTE_DTYPE)
     wanted = np.ones(itch.LOCATES, np.bool_)
     orders.with_room(orders.orders(2), 1, 1)
-    book.replay(records, 0, 0, wanted, *book.book(), events, quotes, log, 0, 0)
+    replay.replay(records, 0, 0, wanted, *replay.book(), events, quotes, log, 0, 0)
     grid, four = np.zeros((0, 0, len(bars.Bar)), np.int64), np.zeros((0, 4), np.int64)
     column = np.zeros(0, np.int64)
     bars.add_trades(events, column, 0, 1, grid)

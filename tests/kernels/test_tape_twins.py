@@ -15,7 +15,7 @@ from tapeout.hdl.layout import Fault
 from tapeout.hdl.moldudp import model as mold_model
 from tapeout.hdl.moldudp.model import frame as frame_mold
 from tapeout.hdl.net import model as net_model
-from tapeout.kernels.tape import frames, itch, moldudp, pcap
+from tapeout.kernels.tape import frames, itch, moldudp, pcap, sequence
 from tapeout.kernels.tape.faults import COUNT, ledger
 from tapeout.kernels.tape.record import RECORD_DTYPE
 from tapeout.market.books import Books
@@ -98,7 +98,7 @@ def twin_packet(payload):
     if packets["faults"][0] == 1 << Fault.NOT_MOLDUDP64:
         return None
     chosen = np.zeros((1, 2), np.int64)
-    rows, settled = moldudp.order(heads, grams, True, known, chosen, ledger())
+    rows, settled = sequence.order(heads, grams, True, known, chosen, ledger())
     assert settled == 1
     out = np.zeros(int(heads["whole"][0]), moldudp.MESSAGE_DTYPE)
     count = moldudp.messages(wire, grams, heads, chosen[:rows], out)

@@ -10,10 +10,8 @@ import numpy as np
 from tapeout.hdl.book.layout import Kind
 from tapeout.hdl.layout import Fault
 from tapeout.kernels._jit import jit
-from tapeout.kernels.tape.faults import Ledger, note
-from tapeout.kernels.tape.itch import LOCATES
-from tapeout.kernels.tape.levels import LEVELS, LOTS, PRICE, START, put, short_of, take
-from tapeout.kernels.tape.orders import (
+from tapeout.kernels.book.levels import LEVELS, LOTS, PRICE, START, put, short_of, take
+from tapeout.kernels.book.orders import (
     HALF,
     LOW_HALF,
     MISSING,
@@ -25,6 +23,8 @@ from tapeout.kernels.tape.orders import (
     remove,
     side_of,
 )
+from tapeout.kernels.tape.faults import Ledger, note
+from tapeout.kernels.tape.itch import LOCATES
 from tapeout.kernels.tape.record import (
     STAMP_BITS,
     STAMP_MASK,
