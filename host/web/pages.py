@@ -7,10 +7,10 @@ from typing import Any
 
 import jinja2
 import numpy as np
-from markupsafe import Markup
 
 import tapeout
 from tapeout.factors.catalogue import CATALOGUE
+from tapeout.factors.coefficient import InformationCoefficient
 from tapeout.hdl.itch.layout import MESSAGES
 from tapeout.kernels.covariance import sample_covariance
 from tapeout.kernels.tape.bars import Bar
@@ -20,11 +20,22 @@ from tapeout.risk.covariance import Floats
 from tapeout.risk.var import VarReport
 from tapeout.units import span
 from tapeout.walk.result import Walk
-from tapeout.web import charts
-from tapeout.web.charts import basis_points, percent, percents
+from tapeout.web import market_charts, measure_charts
 from tapeout.web.svg import spark
+from tapeout.web.words import basis_points, count, percent, percents
 
 MOST_BOOKS, MOST_ROWS = 6, 16
+#: What the host does between a capture's bytes and bars; simulating a day or gates is none of it.
+HOST_ARROWS = (
+    "capture -> packets",
+    "packets -> datagrams",
+    "datagrams -> messages",
+    "file -> messages",
+    "messages -> records",
+    "records -> books",
+    "books -> Arrow events",
+    "books -> bars",
+)
 _PAGES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent),
     autoescape=True,
@@ -59,21 +70,14 @@ def _provenance() -> list[tuple[str, object]]:
     ]
 
 
-def _drawn(markup: str) -> Markup:
-    """SVG of ours; every text in it is escaped where it is made."""
-    return Markup(markup)  # noqa: S704
-
-
 def _walk_head(walk: Walk) -> dict[str, Any]:
-    feed = sum(
-        step.ns_per_item * step.items
-        for step in walk.steps
-        if step.device == "twin" and step.arrow != "books -> Arrow events"
-    )
+    taken = [step for step in walk.steps if step.arrow in HOST_ARROWS]
+    total_ns = sum(step.ns_per_item * step.items for step in taken)
+    end = taken[-1].arrow.rpartition(" -> ")[2] if taken else "bars"
     tiles = [
         (f"{walk.messages:,}", "ITCH messages"),
-        (f"{feed / max(walk.messages, 1):,.0f} ns", "a message, wire to bars"),
-        (f"{walk.books.active().size:,}", "books with orders at the end"),
+        (f"{total_ns / max(walk.messages, 1):,.0f} ns", f"a message, capture bytes to {end}"),
+        (count(walk.books.active().size, "book"), "with orders at the end"),
     ]
     if walk.risk:
         tail = max(walk.risk.tails, key=lambda tail: tail.level)
@@ -81,11 +85,11 @@ def _walk_head(walk: Walk) -> dict[str, Any]:
         tiles += [
             (
                 f"{basis_points(tail.var)} bp",
-                f"VaR {level}, next bar, ± {basis_points(tail.var_error)}",
+                f"VaR {level}, next bar, ±\u00a0{basis_points(tail.var_error)}",
             ),
             (
                 f"{basis_points(tail.es)} bp",
-                f"ES {level}, next bar, ± {basis_points(tail.es_error)}",
+                f"ES {level}, next bar, ±\u00a0{basis_points(tail.es_error)}",
             ),
         ]
     longest = max((np.log10(step.ns_per_item) for step in walk.steps), default=1.0)
@@ -114,16 +118,17 @@ def _tape(walk: Walk) -> dict[str, Any]:
     }
     chosen = sorted(active, key=lambda at: -lots[at])[:MOST_BOOKS]
     drawings = [
-        charts.depth(books.directory.get(int(at), f"#{at}"), books.depth(int(at), 25))
+        market_charts.depth(books.directory.get(int(at), f"#{at}"), books.depth(int(at), 25))
         for at in chosen
     ]
-    packets = f" in {walk.packets:,} packets" if walk.packets else ""
+    packets = f" in {count(walk.packets, 'packet')}" if walk.packets else ""
     return {
-        "tape": f"{walk.messages:,} messages{packets}, {len(books.directory):,} instruments named.",
-        "mix": _drawn(charts.mix(walk.types, names)),
-        "depths": [_drawn(drawing) for drawing in drawings if drawing],
-        "books": f"Lots resting at each price or better, best 25 levels a side, where most rests;"
-        f" {books.live_orders:,} orders rest in all {active.size:,} books.",
+        "tape": f"{count(walk.messages, 'message')}{packets},"
+        f" {count(len(books.directory), 'instrument')} named.",
+        "mix": market_charts.mix(walk.types, names),
+        "depths": [drawing for drawing in drawings if drawing],
+        "books": "Lots resting at each price or better, best 25 levels a side, where most rests;"
+        f" {count(books.live_orders, 'order')} in {count(active.size, 'book')}.",
     }
 
 
@@ -135,9 +140,10 @@ def _bars(walk: Walk) -> dict[str, Any]:
     rows = [_instrument(bars, int(at)) for at in order[:MOST_ROWS]]
     rest = bars.shape[1] - len(rows)
     return {
-        "bars": f"{bars.shape[0]:,} bars of {span(bars.every_ns)} for {bars.shape[1]:,}"
-        f" instruments; the most traded first{f', {rest:,} more not shown' if rest else ''}.",
-        "candles": _drawn(charts.candles(bars, int(order[0]))),
+        "bars": f"{count(bars.shape[0], 'bar')} of {span(bars.every_ns)} for"
+        f" {count(bars.shape[1], 'instrument')}; the most traded first"
+        f"{f', {rest:,} more not shown' if rest else ''}.",
+        "candles": market_charts.candles(bars, int(order[0])),
         "instruments": rows,
     }
 
@@ -149,7 +155,7 @@ def _instrument(bars: Bars, at: int) -> dict[str, Any]:
     spread = (bars[Bar.ASK][-1, at] - bars[Bar.BID][-1, at]) / 100
     return {
         "symbol": bars.symbols[at],
-        "spark": _drawn(spark(mid)),
+        "spark": spark(mid),
         "mid": f"{known[-1]:.2f}" if known.size else "none",
         "change": f"{100 * (known[-1] / known[0] - 1):+.2f} %" if known.size else "",
         "trades": f"{bars[Bar.TRADES][:, at].sum():,}",
@@ -170,10 +176,7 @@ def _factors(walk: Walk) -> dict[str, Any]:
             "source": factor.source,
             "formula": factor.formula,
             "coverage": f"{100 * share:.0f} %",
-            "ic": f"{found[factor.name].mean:+.3f} \u00b1 {found[factor.name].standard_error:.3f}",
-            "bar": _drawn(charts.coefficient(found[factor.name], reach))
-            if np.isfinite(found[factor.name].standard_error)
-            else "",
+            **_coefficient(found[factor.name], reach),
         }
         for factor, share in zip(CATALOGUE, walk.panel.coverage, strict=True)
     ]
@@ -184,6 +187,14 @@ def _factors(walk: Walk) -> dict[str, Any]:
         " mid. IC is the mean rank correlation with the next bar's return, plus or minus its"
         " standard error; the stroke spans two of them either way.",
     }
+
+
+def _coefficient(value: InformationCoefficient, reach: float) -> dict[str, str]:
+    """One cell in words and one drawn; a rank needs instruments to be ranked among."""
+    if not np.isfinite(value.standard_error):
+        return {"ic": "none", "bar": ""}
+    words = f"{value.mean:+.3f} \u00b1 {value.standard_error:.3f}"
+    return {"ic": words, "bar": measure_charts.coefficient(value, reach)}
 
 
 def _risk(
@@ -203,17 +214,18 @@ def _risk(
             rows.append((label, *percents(found, error, limit), f"{away:+.1f}"))
     return {
         "risk": risk,
-        "covariance": f"Ledoit-Wolf over {estimate.bars:,} returns of {n:,} instruments:"
+        "covariance": f"Ledoit-Wolf over {estimate.bars:,} returns of {count(n, 'instrument')}:"
         f" shrinkage {estimate.shrinkage:.3f}, condition number {estimate.condition:,.0f},"
         f" on {estimate.device} ({estimate.why}).",
-        "heat": charts.correlation(estimate.matrix),
-        "spectrum": _drawn(charts.spectrum(estimate.matrix, sample_covariance(returns))),
+        "several": n > 1,  # one instrument correlates with nothing and carries all
+        "heat": measure_charts.correlation(estimate.matrix),
+        "spectrum": measure_charts.spectrum(estimate.matrix, sample_covariance(returns)),
         "risk_lead": f"{risk.paths:,} Gaussian scenarios of the next {unit} for an equal-weight"
         f" portfolio of {n:,}, seed {risk.seed}, on {risk.device} ({risk.why});"
         f" volatility {percent(risk.volatility)} a {unit}.",
-        "losses": _drawn(charts.losses(risk)),
+        "losses": measure_charts.losses(risk),
         "tails": rows,
-        "contributions": _drawn(charts.contributions(symbols, risk.contributions)),
+        "contributions": measure_charts.contributions(symbols, risk.contributions),
     }
 
 
@@ -224,9 +236,9 @@ def _assessed(found: Assessment) -> dict[str, Any]:
     var, var_error = percents(tail.var, tail.var_error)
     es, es_error = percents(tail.es, tail.es_error)
     tiles = [
-        (f"{len(found.symbols):,}", f"names, of {len(prices.symbols):,} in the table"),
-        (var, f"VaR {level}, 1 day, ± {var_error}"),
-        (es, f"ES {level}, 1 day, ± {es_error}"),
+        (count(len(found.symbols), "name"), f"of {len(prices.symbols):,} in the table"),
+        (var, f"VaR {level}, 1 day, ±\u00a0{var_error}"),
+        (es, f"ES {level}, 1 day, ±\u00a0{es_error}"),
     ]
     shown: dict[str, Any] = {"held": ""}
     if test:
@@ -235,7 +247,7 @@ def _assessed(found: Assessment) -> dict[str, Any]:
             (f"{kupiec.exceptions:,}", f"exceptions, {kupiec.expected:,.1f} expected"),
             (f"{kupiec.p_value:.2g}", "Kupiec p-value"),
         ]
-        shown["held"] = _drawn(charts.held(test, prices.dates))
+        shown["held"] = measure_charts.held(test, prices.dates)
         shown["held_lead"] = (
             f"On {kupiec.exceptions:,} of {kupiec.days:,} days more was lost than the"
             f" {100 * test.level:g} % VaR, estimated from the {test.window:,} days before:"
