@@ -8,6 +8,12 @@ def _checked(returns: Array) -> None:
         raise ValueError(f"returns must be (T, N) with T >= 2; got {tuple(returns.shape)}")
 
 
+def _centred(returns: Array) -> Array:
+    """Distance from the mean; measured from the first bar, so what never moves is exactly zero."""
+    moved = returns - returns[0]
+    return moved - moved.mean(axis=0)
+
+
 @kernel()
 def sample_covariance(returns: Array) -> Array:
     """Sample covariance, divided by T - 1.
@@ -28,7 +34,7 @@ def sample_covariance(returns: Array) -> Array:
         "returns must be (T, N) with T >= 2; got (1, 7)"
     """
     _checked(returns)
-    centred = returns - returns.mean(axis=0)
+    centred = _centred(returns)
     return centred.T @ centred / (returns.shape[0] - 1)
 
 
@@ -65,13 +71,13 @@ def ledoit_wolf(returns: Array) -> tuple[Array, Array]:
     _checked(returns)
     xp = array_namespace(returns)
     bars, n = returns.shape
-    centred = returns - returns.mean(axis=0)
+    centred = _centred(returns)
     sample = centred.T @ centred / bars
     squared = (sample * sample).sum()
     mean = xp.trace(sample) / n
     spread = squared - n * mean**2
     noise = (((centred * centred).sum(axis=1) ** 2).sum() / bars - squared) / bars
-    share = xp.where(spread > 0, noise / xp.where(spread > 0, spread, 1), 0)
+    share = xp.where(spread <= 0, 0, noise / xp.where(spread <= 0, 1, spread))  # NaN stays NaN
     shrinkage = xp.clip(share, 0, 1)
     shrunk = (1 - shrinkage) * sample + shrinkage * mean * xp.eye(n, dtype=returns.dtype)
     return shrunk, shrinkage

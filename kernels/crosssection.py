@@ -53,19 +53,22 @@ def cross_zscore(values: Array) -> Array:
 
     Parameters
     ----------
-    values : (T, N) float
+    values : (T, N) float, N >= 1
         NaN stays NaN and does not count.
 
     Returns
     -------
     (T, N) float
-        NaN where fewer than two instruments have a value, or all are equal.
+        NaN where fewer than two instruments have a value, all are equal, or one is infinite.
     """
     xp = array_namespace(values)
     known = values == values
+    largest = xp.where(known, values, -xp.inf).max(axis=1, keepdims=True)
+    smallest = xp.where(known, values, xp.inf).min(axis=1, keepdims=True)
     count = known.sum(axis=1, keepdims=True)
     mean = xp.where(known, values, 0).sum(axis=1, keepdims=True) / xp.maximum(count, 1)
     centred = xp.where(known, values - mean, 0)
     variance = (centred**2).sum(axis=1, keepdims=True) / xp.maximum(count - 1, 1)
-    usable = known & (count > 1) & (variance > 0)
+    # The rounded mean of equal values may differ from them, so their variance may exceed zero.
+    usable = known & (largest > smallest) & (variance > 0)
     return xp.where(usable, centred / xp.sqrt(xp.where(variance > 0, variance, 1)), xp.nan)

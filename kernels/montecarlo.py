@@ -55,10 +55,15 @@ def _(exposure: Array, first: int, *, paths: int, seed: int, stream: int = 0) ->
     return losses[:paths]
 
 
+def _deviation(paths: int, level: float) -> float:
+    """Of how many losses lie below the quantile: binomial."""
+    return math.sqrt(paths * level * (1 - level))
+
+
 def _ranks(paths: int, level: float) -> tuple[int, int, int]:
-    """Ranks from 1: the quantile, and one binomial standard deviation below and above it."""
-    rank = max(math.ceil(level * paths - 1e-9), 1)
-    spread = max(math.ceil(math.sqrt(paths * level * (1 - level))), 1)
+    """Ranks from 1: the quantile, and at least one standard deviation below and above it."""
+    rank = max(math.ceil(round(level * paths, 6)), 1)  # 0.07 * 100 is a little above 7
+    spread = math.ceil(_deviation(paths, level))
     return rank, max(rank - spread, 1), min(rank + spread, paths)
 
 
@@ -67,11 +72,12 @@ def _tail(ordered: Array, level: float) -> Array:
     xp, paths = array_namespace(ordered), ordered.shape[0]
     rank, low, high = _ranks(paths, level)
     var, beyond = ordered[rank - 1], ordered[rank:]
+    slope = (ordered[high - 1] - ordered[low - 1]) / (high - low)  # return per rank
     weight = paths * (1 - level)  # of the tail, in scenarios; the VaR scenario fills it up
-    shortfall = (beyond.sum() + (weight - (paths - rank)) * var) / weight
-    inside = ((beyond - shortfall) ** 2).mean()
-    error = xp.sqrt((inside + level * (shortfall - var) ** 2) / weight)
-    return xp.stack([var, (ordered[high - 1] - ordered[low - 1]) / 2, shortfall, error])
+    excess = (beyond - var).sum() / weight
+    squared = ((beyond - var) ** 2).sum() / weight
+    error = xp.sqrt((squared - (1 - level) * excess**2) / weight)
+    return xp.stack([var, slope * _deviation(paths, level), var + excess, error])
 
 
 @kernel(static=("level",))
@@ -89,15 +95,15 @@ def tail_risk(losses: Array, *, level: float) -> Array:
     -------
     (4,) float: VaR, its standard error, ES, its standard error
         VaR is the order statistic of rank ceil(level P), ES the mean of the worst P (1 - level)
-        losses. The error of VaR is half the distance between the order statistics one binomial
-        standard deviation below and above it.
+        losses. The error of VaR is the binomial standard deviation of its rank, times the mean
+        distance of neighbouring losses over that many ranks to either side.
 
     References
     ----------
     ES: R. T. Rockafellar and S. Uryasev, "Conditional value-at-risk for general loss
     distributions", Journal of Banking & Finance 26 (2002), 1443-1471. Its error: B. J. Manistre
     and G. H. Hancock, "Variance of the CTE estimator", North American Actuarial Journal 9 (2005),
-    129-156.
+    129-156, written as the deviation of the 2002 paper's integrand over sqrt(P).
     """
     return _tail(array_namespace(losses).sort(losses), level)
 

@@ -36,10 +36,30 @@ def test_two_bars_are_all_one_direction():
     assert np.linalg.matrix_rank(matrix) == 1
 
 
-def test_returns_that_never_move_have_no_covariance():
-    matrix, shrinkage = ledoit_wolf(np.full((10, 3), 0.5))
-    assert np.array_equal(matrix, np.zeros((3, 3)))
-    assert shrinkage == 0
+@pytest.mark.parametrize("never_moves", [0.5, 0.1, -1e-3])
+def test_returns_that_never_move_have_no_covariance(on, never_moves):
+    returns = on.put(np.full((10, 3), never_moves))
+    matrix, shrinkage = ledoit_wolf(returns)
+    assert np.array_equal(on.get(matrix), np.zeros((3, 3)))
+    assert on.get(shrinkage) == 0
+    assert np.array_equal(on.get(sample_covariance(returns)), np.zeros((3, 3)))
+
+
+@pytest.mark.parametrize("bar", [0, 4])
+def test_a_nan_anywhere_makes_everything_nan(on, bar):
+    returns = np.random.default_rng(3).normal(size=(10, 3))
+    returns[bar, 1] = np.nan
+    matrix, shrinkage = ledoit_wolf(on.put(returns))
+    assert np.isnan(on.get(matrix)).all()
+    assert np.isnan(on.get(shrinkage))
+
+
+@pytest.mark.parametrize("bar", [0, 4])
+def test_a_nan_makes_its_row_and_column_of_the_sample_covariance_nan(on, bar):
+    returns = np.random.default_rng(3).normal(size=(10, 3))
+    returns[bar, 1] = np.nan
+    touched = np.isnan(on.get(sample_covariance(on.put(returns))))
+    assert np.array_equal(touched, [[False, True, False], [True] * 3, [False, True, False]])
 
 
 @pytest.mark.parametrize("kernel", [ledoit_wolf, sample_covariance])

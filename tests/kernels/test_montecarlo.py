@@ -1,9 +1,10 @@
 """Tail estimates against closed forms, and their errors against repetition."""
 
 import numpy as np
+import pytest
 from scipy import stats
 
-from tapeout.kernels.montecarlo import gaussian_losses, tail_risk
+from tapeout.kernels.montecarlo import _ranks, gaussian_losses, tail_risk
 
 LEVEL = 0.95
 QUANTILE = stats.norm.ppf(LEVEL)
@@ -27,6 +28,24 @@ def test_standard_errors_are_the_spread_over_repeats():
     for value, error in ((0, 1), (2, 3)):
         spread, stated = found[:, value].std(ddof=1), np.median(found[:, error])
         assert 0.88 < stated / spread < 1.12  # the spread itself is known to 3.5 %
+
+
+@pytest.mark.parametrize(
+    ("paths", "level", "worst"), [(200, 0.99, 0.2), (200, 0.95, 0.1), (1_000, 0.99, 0.1)]
+)
+def test_the_error_of_var_is_its_spread_in_small_tails_too(paths, level, worst):
+    samples = np.random.default_rng(11).normal(size=(8_000, paths))
+    found = np.array([tail_risk(sample, level=level) for sample in samples])
+    ratio = np.median(found[:, 1]) / found[:, 0].std(ddof=1)  # the spread is known to 0.8 %
+    assert 1 - worst < ratio < 1 + worst
+
+
+@pytest.mark.parametrize(
+    ("paths", "level", "rank"),
+    [(100, 0.07, 7), (100, 0.071, 8), (1_000, 0.99, 990), (10**8, 0.271, 27_100_000)],
+)
+def test_the_rank_is_that_of_the_decimal_level(paths, level, rank):
+    assert _ranks(paths, level)[0] == rank
 
 
 def test_ties_and_exact_ranks():

@@ -8,13 +8,16 @@ import pkgutil
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from tapeout import kernels
 from tapeout.device import BACKENDS, READY, Device, choose_device, devices
 from tapeout.kernels._kernel import REGISTRY, Kernel, kernel, library
+from tapeout.map import house_map
 
-for found in pkgutil.iter_modules(kernels.__path__, "tapeout.kernels."):
-    importlib.import_module(found.name)  # fills the registry
+MODULES = [found.name for found in pkgutil.walk_packages(kernels.__path__, "tapeout.kernels.")]
+for name in MODULES:
+    importlib.import_module(name)  # fills the registry
 
 STATE = devices()
 rng = np.random.default_rng(20260105)
@@ -135,16 +138,21 @@ def gaussian_losses(exposure, first, paths, seed, stream=0):
 
 
 def tail_risk(losses, level):
-    ordered = sorted(float(loss) for loss in losses)
-    paths = len(ordered)
-    rank = math.ceil(level * paths - 1e-9)
-    var, weight = ordered[rank - 1], paths * (1 - level)
-    shortfall = (math.fsum(ordered[rank:]) + (weight - (paths - rank)) * var) / weight
-    beyond = ordered[rank:]
-    inside = math.fsum((loss - shortfall) ** 2 for loss in beyond) / len(beyond)
-    spread = math.ceil(math.sqrt(paths * level * (1 - level)))
-    error = (ordered[min(rank + spread, paths) - 1] - ordered[max(rank - spread, 1) - 1]) / 2
-    return [var, error, shortfall, math.sqrt((inside + level * (shortfall - var) ** 2) / weight)]
+    """VaR by NumPy's quantile; ES, and its error, from the function whose least value ES is.
+
+    R. T. Rockafellar and S. Uryasev (2002): ES is the least mean over c, and the mean at VaR, of
+    c + max(loss - c, 0) / (1 - level). VaR's error is the slope of the empirical quantile, between
+    the nearest ranks at least a binomial deviation away, times that deviation.
+    """
+    paths, ranks = losses.size, np.arange(1, losses.size + 1)
+    var = np.quantile(losses, level, method="inverted_cdf")
+    terms = losses[:, None] + np.maximum(losses - losses[:, None], 0) / (1 - level)  # (c, path)
+    rank, deviation = (losses <= var).sum(), stats.binom(paths, level).std()
+    low = ranks[ranks <= rank - deviation].max(initial=1)
+    high = ranks[ranks >= rank + deviation].min(initial=paths)
+    slope = np.diff(np.sort(losses)[[low - 1, high - 1]])[0] / (high - low)
+    spread = terms[np.flatnonzero(losses == var)[0]].std()
+    return [var, deviation * slope, terms.mean(axis=1).min(), spread / math.sqrt(paths)]
 
 
 def _holed(shape):
@@ -172,7 +180,10 @@ CASES = {
         for w in (2, 11, 40)
     ],
     "cross_rank": [(cross_rank, (_ties(),), {}), (cross_rank, (rng.normal(size=(3, 1)),), {})],
-    "cross_zscore": [(cross_zscore, (_ties(),), {}), (cross_zscore, (_holed((9, 4)),), {})],
+    "cross_zscore": [
+        (cross_zscore, (values,), {})
+        for values in (_ties(), _holed((9, 4)), np.full((2, 3), 0.1), np.full((2, 7), 4 / 7))
+    ],
     "sample_covariance": [(sample_covariance, (rng.normal(1, 2, (15, 4)),), {})],
     "ledoit_wolf": [
         (ledoit_wolf, (rng.normal(size=(t, n)) * np.linspace(0.1, 3, n),), {})
@@ -185,8 +196,12 @@ CASES = {
         for n, first in ((1, 0), (7, 2**33), (8, 5))
     ],
     "tail_risk": [(tail_risk, (rng.normal(size=paths),), {"level": level})
-                  for paths, level in ((1000, 0.99), (999, 0.975), (40, 0.95))],
+                  for paths, level in ((1000, 0.99), (999, 0.975), (40, 0.95), (200, 0.99))],
 }  # fmt: skip
+
+
+def test_kernels_are_looked_for_in_every_module_of_every_subpackage():
+    assert set(MODULES) == {name for name in house_map() if name.startswith("tapeout.kernels.")}
 
 
 def test_every_kernel_has_an_oracle():
