@@ -36,9 +36,17 @@ FLOORS = [
 #: What crosses the pins: plain tables that every room may read.
 TABLES = "layout"
 #: Only these know Amaranth or cocotb; the golden models run without.
-GATEWARE = {"amaranth": ("gateware", "engine"), "cocotb": ("stream",), "cocotb_tools": ("runner",)}
+GATEWARE = {
+    "amaranth": ("gateware", "engine"),
+    "cocotb": ("stream",),
+    "cocotb_tools": ("runner", "engine"),
+}
+
+#: All that the inside may read from the front door; the rest of it leads to the top.
+FRONT_DOOR = {"tapeout.__version__"}
 
 LONGEST_FILE, LONGEST_FUNCTION, FULLEST_FOLDER = 300, 40, 12
+DEEPEST = 3  # room/topic/file
 
 pytestmark = pytest.mark.skipif(
     not (ROOT / "setup.py").exists(), reason="the sources are not beside the tests"
@@ -63,45 +71,106 @@ def floor(module):
     return None
 
 
-def imports(path):
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            yield node.lineno, node.module
+def imports(source):
+    """Line and full name of what is imported; what `import tapeout` is for is told by its uses."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module == "tapeout":
+            yield from ((node.lineno, f"tapeout.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.lineno, "." * node.level + (node.module or "")
         elif isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
+            for alias in node.names:
+                renamed = alias.name == "tapeout" and alias.asname
+                yield node.lineno, f"tapeout as {renamed}" if renamed else alias.name
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "tapeout":
+            yield node.lineno, f"tapeout.{node.attr}"
+
+
+def climbs(source, module):
+    """What this module imports from above, from a stranger, or by a name that hides from where."""
+    level, name = floor(module)
+    for line, target in imports(source):
+        ours = target.startswith((".", "tapeout.", "tapeout as "))
+        if not ours or target in FRONT_DOOR or target.endswith("." + TABLES):
+            continue
+        there = floor(target)
+        if there is None or (there[0] <= level and there[1] != name):
+            yield f"{line}: {module} may not import {target}"
+
+
+def too_long(source):
+    """What of a source is over its budget of lines; a function's docstring is not counted."""
+    if source.count("\n") > LONGEST_FILE:
+        yield "the file is too long: split it along its nouns"
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[1:2] if ast.get_docstring(node) else node.body[:1]
+            lines = node.end_lineno - first[0].lineno + 1 if first else 0
+            if lines > LONGEST_FUNCTION:
+                yield f"{node.name} has {lines} lines"
 
 
 @pytest.mark.parametrize(("path", "module"), MODULES)
 def test_imports_go_down(path, module):
     if module == "tapeout":
         return  # the front door imports lazily, by name
-    here = floor(module)
-    assert here is not None, f"{module} stands on no floor; add it to FLOORS"
-    for line, target in imports(path):
-        there = floor(target)
-        if there is None or target.endswith("." + TABLES):
-            continue
-        assert there[0] > here[0] or there[1] == here[1], (
-            f"{path.name}:{line}: {module} may not import {target}"
-        )
+    assert floor(module) is not None, f"{module} stands on no floor; add it to FLOORS"
+    assert list(climbs(path.read_text(), module)) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "target"),
+    [
+        ("kernels.x", "from tapeout import device", "tapeout.device"),
+        ("kernels.x", "from tapeout.device import devices", "tapeout.device"),
+        ("kernels.x", "def late():\n    import tapeout.device", "tapeout.device"),
+        ("kernels.x", "import tapeout\ntapeout.devices()", "tapeout.devices"),
+        ("kernels.x", "import tapeout as house", "tapeout as house"),
+        ("kernels.x", "from ..device import devices", "..device"),
+        ("kernels.x", "from tapeout.hdl.itch.model import decode", "tapeout.hdl.itch.model"),
+        ("sim.x", "from tapeout.errors import DataError", "tapeout.errors"),
+        ("market.x", "from tapeout import __version__, Tape", "tapeout.Tape"),
+        ("feed.x", "from tapeout import *", "tapeout.*"),
+        ("risk.x", "from tapeout.factors import panel", "tapeout.factors"),
+    ],
+)
+def test_an_import_upwards_is_seen(module, source, target):
+    (said,) = climbs(source, f"tapeout.{module}")
+    assert said.endswith(f": tapeout.{module} may not import {target}")
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("kernels.x", "from tapeout.hdl.itch.layout import RECORD"),
+        ("kernels.x", "from tapeout import kernels"),
+        ("web.x", "import tapeout\nprint(tapeout.__version__)"),
+        ("cli.x", "from tapeout import __version__, service"),
+        ("risk.x", "import numpy\nfrom tapeout.device import devices"),
+    ],
+)
+def test_an_import_downwards_is_let_through(module, source):
+    assert list(climbs(source, f"tapeout.{module}")) == []
 
 
 @pytest.mark.parametrize(("path", "module"), MODULES)
 def test_only_gateware_and_its_benches_know_an_hdl(path, module):
-    for line, target in imports(path):
+    for line, target in imports(path.read_text()):
         allowed = GATEWARE.get(target.partition(".")[0])
         assert allowed is None or path.stem in allowed, f"{path.name}:{line} imports {target}"
 
 
 @pytest.mark.parametrize(("path", "module"), MODULES)
 def test_files_and_functions_stay_small(path, module):
-    text = path.read_text()
-    assert text.count("\n") <= LONGEST_FILE, f"{path} is too long: split it along its nouns"
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[1:2] if ast.get_docstring(node) else node.body[:1]
-            lines = node.end_lineno - first[0].lineno + 1 if first else 0
-            assert lines <= LONGEST_FUNCTION, f"{path}: {node.name} has {lines} lines"
+    assert list(too_long(path.read_text())) == []
+
+
+def test_what_is_too_long_is_seen():
+    body = "    x = 1\n" * 40
+    assert list(too_long(f'def f():\n    """Says.\n\n    More.\n    """\n{body}')) == []
+    assert list(too_long(f"def f():\n{body}    return x\n")) == ["f has 41 lines"]
+    assert list(too_long("x = 1\n" * 300)) == []
+    assert len(list(too_long("x = 1\n" * 301))) == 1
 
 
 @pytest.mark.parametrize("folder", ROOMS)
@@ -109,6 +178,19 @@ def test_folders_stay_small(folder):
     for inside in [ROOT / folder, *(ROOT / folder).rglob("*/")]:
         files = [file for file in inside.glob("*.py") if file.name != "__init__.py"]
         assert len(files) <= FULLEST_FOLDER, f"{inside} holds {len(files)} files"
+
+
+@pytest.mark.parametrize(("path", "module"), MODULES)
+def test_folders_stay_shallow(path, module):
+    assert len(path.relative_to(ROOT).parts) <= DEEPEST, f"{path} is deeper than room/topic/file"
+
+
+def test_the_readme_maps_every_room_and_every_page():
+    text = (ROOT / "README.md").read_text()
+    for folder in [*ROOMS, "tests", "benchmarks"]:
+        assert f"[`{folder}/`]({folder})" in text, f"{folder}/ is not in the README's map"
+    for page in (ROOT / "docs").glob("*.md"):
+        assert f"(docs/{page.name})" in text, f"docs/{page.name} is not in the README's map"
 
 
 @pytest.mark.parametrize(("path", "module"), MODULES)

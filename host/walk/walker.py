@@ -16,6 +16,7 @@ from tapeout.feed.sink import EventSink
 from tapeout.feed.tape import Stretch, Tape
 from tapeout.kernels.montecarlo import gaussian_losses
 from tapeout.kernels.returns import log_returns
+from tapeout.kernels.tape.record import EVENT_DTYPE
 from tapeout.kernels.tape.warm import warm
 from tapeout.market.bars import BarBuilder
 from tapeout.market.events import event_batch
@@ -73,6 +74,7 @@ class _Walker:
         self.options, self.progress, self.tell = options, progress, tell
         self.on, self.feed = choose_device(options.device), choose_feed(options.feed)
         warm()
+        event_batch(np.zeros(0, EVENT_DTYPE), {})  # Arrow is loaded before its clock runs
         self.meter = Meter()
         self.tape = Tape(
             path,
