@@ -16,6 +16,7 @@ _HOME = {
     "DeviceError": "tapeout.errors",
     "FeedError": "tapeout.errors",
     "TapeoutError": "tapeout.errors",
+    "Options": "tapeout.walk.result",
     "Tape": "tapeout.feed.tape",
     "VarReport": "tapeout.risk.var",
     "bars": "tapeout.feed.replay",

@@ -26,11 +26,21 @@ def midnight_ns(date: datetime.date) -> int:
 
 
 def read_date(text: str) -> datetime.date:
-    """A date written as 2019-12-30."""
+    """A date written as 2019-12-30.
+
+    Raises
+    ------
+    DataError
+        "date must be like 2019-12-30; got 'today'"
+        "date must be from 1970 to 2261, where int64 ns reach; got '0001-01-01'"
+    """
     try:
-        return datetime.date.fromisoformat(text)
+        date = datetime.date.fromisoformat(text)
     except ValueError:
         raise DataError(f"date must be like 2019-12-30; got {text!r}") from None
+    if not 1970 <= date.year <= 2261:
+        raise DataError(f"date must be from 1970 to 2261, where int64 ns reach; got {text!r}")
+    return date
 
 
 def time_of_day(ns_since_midnight: int) -> str:

@@ -6,7 +6,19 @@ from typing import Annotated, Any
 import typer
 
 from tapeout.cli.app import app
-from tapeout.cli.options import Date, Every, OnDevice, Out, Scenarios, Seed, Strict, Symbols, listed
+from tapeout.cli.options import (
+    Column,
+    Date,
+    Every,
+    OnDevice,
+    Out,
+    Scenarios,
+    Seed,
+    Strict,
+    Symbols,
+    day,
+    listed,
+)
 
 
 @app.command()
@@ -51,7 +63,6 @@ def run(
     seed: Seed = 1,
 ) -> None:
     """Take a capture all the way to a report, as far as it goes."""
-    from tapeout.clock import read_date
     from tapeout.progress import Bars
     from tapeout.service.run import run as job
     from tapeout.units import span_ns
@@ -60,7 +71,7 @@ def run(
     options = Options(
         symbols=listed(symbols),
         strict=strict,
-        date=read_date(date) if date else None,
+        date=day(date),
         every_ns=span_ns(every),
         device=device,
         feed=feed,
@@ -78,7 +89,7 @@ def run(
 def risk(
     prices: Annotated[Path, typer.Argument(help="Daily prices: Parquet, Arrow IPC or CSV.")],
     out: Out = Path("report.html"),
-    column: Annotated[str | None, typer.Option(help="Which price column of a long table.")] = None,
+    column: Column = None,
     window: Annotated[int, typer.Option(help="Days each estimate is made from.")] = 500,
     paths: Scenarios = 1_000_000,
     seed: Seed = 1,

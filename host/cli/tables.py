@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tapeout.cli.app import app
-from tapeout.cli.options import Every, OnDevice, Strict, Symbols, listed
+from tapeout.cli.options import Column, Date, Every, OnDevice, Strict, Symbols, day, listed
 
 
 @app.command()
@@ -15,13 +15,14 @@ def books(
     symbols: Symbols = "",
     levels: Annotated[int, typer.Option(help="Levels of each side.")] = 5,
     strict: Strict = False,
+    date: Date = None,
 ) -> None:
     """Print the order books at the end of a capture."""
     from tapeout.feed.replay import books as build
     from tapeout.feed.tape import read
     from tapeout.units import dollars
 
-    found = build(read(capture, symbols=listed(symbols), strict=strict))
+    found = build(read(capture, symbols=listed(symbols), strict=strict, date=day(date)))
     for at in found.active():
         print(found.directory.get(int(at), f"#{at}"))
         depth = found.depth(int(at), levels)
@@ -38,13 +39,17 @@ def events(
     out: Annotated[Path, typer.Option("--out", "-o", help=".arrow or .parquet")],
     symbols: Symbols = "",
     strict: Strict = False,
+    date: Date = None,
 ) -> None:
     """Write every book event of a capture as Arrow or Parquet."""
     from tapeout.feed.replay import events as stream
     from tapeout.feed.sink import EventSink
     from tapeout.feed.tape import read
+    from tapeout.service.check import check_events, check_places
 
-    rows, batches = 0, stream(read(capture, symbols=listed(symbols), strict=strict))
+    check_events(out)
+    check_places(capture, out)
+    rows, batches = 0, stream(read(capture, symbols=listed(symbols), strict=strict, date=day(date)))
     with EventSink(out) as sink:
         for batch in batches:
             sink.write(batch)
@@ -59,13 +64,16 @@ def bars(
     every: Every = "1min",
     symbols: Symbols = "",
     strict: Strict = False,
+    date: Date = None,
 ) -> None:
     """Write bars of a capture as a table."""
     from tapeout.feed.replay import bars as build
     from tapeout.feed.tape import read
-    from tapeout.service.tables import write_table
+    from tapeout.service.tables import check_table, write_table
 
-    found = build(read(capture, symbols=listed(symbols), strict=strict), every)
+    check_table(out, capture)
+    tape = read(capture, symbols=listed(symbols), strict=strict, date=day(date))
+    found = build(tape, every)
     write_table(found.to_arrow(), out)
     print(f"{found.shape[0]:,} bars of {len(found.symbols):,} instruments: {out}")
 
@@ -78,6 +86,7 @@ def factors(
     ] = None,
     every: Every = "1min",
     symbols: Symbols = "",
+    date: Date = None,
     device: OnDevice = None,
 ) -> None:
     """List the factors, or evaluate them over the bars of a capture."""
@@ -93,10 +102,12 @@ def factors(
     from tapeout.factors.catalogue import factor_panel
     from tapeout.feed.replay import bars as build
     from tapeout.feed.tape import read
-    from tapeout.service.tables import write_table
+    from tapeout.service.tables import check_table, write_table
 
+    check_table(out, capture)
     on = choose_device(device)
-    panel = factor_panel(build(read(capture, symbols=listed(symbols)), every), on=on)
+    tape = read(capture, symbols=listed(symbols), date=day(date))
+    panel = factor_panel(build(tape, every), on=on)
     write_table(panel.to_arrow(), out)
     print(f"{len(panel.names)} factors on {on.name} ({on.why}): {out}")
 
@@ -106,7 +117,7 @@ def covariance(
     prices: Annotated[Path, typer.Argument(help="Daily prices: Parquet, Arrow IPC or CSV.")],
     out: Annotated[Path, typer.Option("--out", "-o", help=".parquet, .arrow or .csv")],
     method: Annotated[str, typer.Option(help="ledoit_wolf or sample.")] = "ledoit_wolf",
-    column: Annotated[str | None, typer.Option(help="Which price column of a long table.")] = None,
+    column: Column = None,
     window: Annotated[int, typer.Option(help="Days of returns it is estimated from.")] = 500,
     device: OnDevice = None,
 ) -> None:
@@ -115,12 +126,14 @@ def covariance(
     from tapeout.market.prices import read_prices
     from tapeout.risk.assessment import window_returns
     from tapeout.risk.covariance import covariance as estimate
-    from tapeout.service.tables import write_table
+    from tapeout.service.tables import check_table, write_table
 
-    symbols, returns, notes = window_returns(read_prices(prices, column=column), window)
+    check_table(out, prices)
+    table = read_prices(prices, column=column)
+    symbols, returns, notes = window_returns(table, window)
     found = estimate(returns, method=method, on=choose_device(device))
     write_table(found.to_arrow(symbols), out)
-    for line in notes:
+    for line in (*table.treatments, *notes):
         print(f"note: {line}")
     print(
         f"{found.method} over {found.bars:,} returns of {len(symbols):,} names: shrinkage"

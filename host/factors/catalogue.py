@@ -21,7 +21,7 @@ class Inputs(NamedTuple):
 
     mid: Array
     returns: Array  # log, of the mid; NaN in the first row
-    market: Array  # mean return of the bar, in every column
+    market: Array  # mean of the bar's known returns, in every column; NaN where none is known
     bid: Array
     ask: Array
     bid_lots: Array
@@ -153,7 +153,10 @@ def inputs(bars: Bars, on: Device) -> Inputs:
     mid = on.put(bars.mid)
     xp = array_namespace(mid)
     returns = xp.concatenate([xp.full((1, mid.shape[1]), xp.nan), log_returns(mid)])
-    market = xp.broadcast_to(returns.mean(axis=1, keepdims=True), returns.shape)
+    known = ~xp.isnan(returns)
+    count = known.sum(axis=1, keepdims=True)
+    total = xp.where(known, returns, 0).sum(axis=1, keepdims=True)
+    market = total / xp.where(count > 0, count, xp.nan)
 
     def placed(field: Bar, unit: float = 1.0) -> Any:
         return on.put(bars[field] / unit)

@@ -18,6 +18,7 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 OPEN_NS = 34_200 * NS_PER_SECOND  # 09:30, from midnight
 CLOSE_NS = 57_600 * NS_PER_SECOND  # 16:00
 MINUTE_NS = 60 * NS_PER_SECOND
+MOST_BYTES = 2 << 30  # of one day's bars; what is made of them takes several times that
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,13 @@ class BarBuilder:
         Length of a bar.
     start_ns, end_ns : int
         From when to when, ns since midnight; regular trading hours unless told otherwise.
+
+    Raises
+    ------
+    DataError
+        "bars must be longer than 0 and fit the 23,400 seconds they are gathered from; got 0 ns"
+        "bars must fit 2 GiB; 23,400,000 of 8 instruments take 19.5 GiB: make them longer or choose
+        fewer instruments", as soon as so many instruments are met
     """
 
     def __init__(
@@ -100,6 +108,7 @@ class BarBuilder:
             )
         self.every_ns, self._start = every_ns, start_ns
         self._rows = -(-(end_ns - start_ns) // every_ns)
+        self._check_size(1)
         self._column = np.full(LOCATES, -1, np.int64)
         self._locates: list[int] = []
         self._bars = self._room(0)
@@ -141,6 +150,16 @@ class BarBuilder:
         times = start + self.every_ns * np.arange(filled.shape[0])
         return Bars(times, self.every_ns, [names[at] for at in order], filled[:, order])
 
+    def _check_size(self, instruments: int) -> None:
+        """Refuse what no memory holds, before it is asked for."""
+        size = self._rows * instruments * len(Bar) * np.dtype(np.int64).itemsize
+        if size > MOST_BYTES:
+            raise DataError(
+                f"bars must fit {MOST_BYTES >> 30} GiB; {self._rows:,} of {instruments:,}"
+                f" instrument{'s' if instruments > 1 else ''} take {size / (1 << 30):,.1f} GiB:"
+                " make them longer or choose fewer instruments"
+            )
+
     def _room(self, instruments: int) -> Ints:
         bars = np.zeros((self._rows, instruments, len(Bar)), np.int64)
         bars[..., Bar.BID : Bar.ASK_LOTS + 1] = UNTOUCHED
@@ -154,6 +173,7 @@ class BarBuilder:
         new = np.flatnonzero(met & (self._column < 0))
         if not new.size:
             return
+        self._check_size(len(self._locates) + new.size)
         self._column[new] = len(self._locates) + np.arange(new.size)
         self._locates += [int(at) for at in new]
         self._bars = np.concatenate([self._bars, self._room(new.size)], axis=1)

@@ -1,25 +1,24 @@
 """A table of daily prices, long or wide, read into a grid; what had to be done to it is stated."""
 
-from collections.abc import Sequence
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.feather
-import pyarrow.parquet
 
 from tapeout.errors import DataError
+from tapeout.market.columns import Days, Floats, days, names, numbers
+from tapeout.market.table import named, only, read_table
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 DATE_NAMES = ("date", "time", "timestamp", "datetime", "day")
 SYMBOL_NAMES = ("symbol", "ticker", "instrument", "name", "asset")
 PRICE_NAMES = ("adjusted_close", "adj_close", "adj close", "close", "price", "last")
+NAMELESS = ("", "__index_level_0__")  # how CSV and pandas' Parquet call a column without a name
+COMPRESSED = (".gz", ".zst")
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Prices:
         What was done to the table, with counts and the first place; empty for a clean one.
     """
 
-    dates: np.ndarray[Any, np.dtype[np.datetime64]]
+    dates: Days
     symbols: list[str]
     values: Floats
     column: str
@@ -51,7 +50,8 @@ def read_prices(path: str | Path, *, column: str | None = None) -> Prices:
     """Read a Parquet, Arrow IPC or CSV file, told by content.
 
     A long table has a date, a symbol and a price column; a wide one a date column and one column a
-    symbol. Rows out of order are sorted and rows that repeat another exactly are dropped, both
+    symbol. A date column and a price column without symbols are one instrument, called like the
+    file. Rows out of order are sorted and rows that repeat another exactly are dropped, both
     counted. Empty prices are missing.
 
     Parameters
@@ -59,7 +59,8 @@ def read_prices(path: str | Path, *, column: str | None = None) -> Prices:
     path : str or Path
         The file.
     column : str, optional
-        Which price column of a long table; the first of `PRICE_NAMES` it has, if not given.
+        Which price column, of a table that is not wide; the first of `PRICE_NAMES` it has, if not
+        given.
 
     Raises
     ------
@@ -68,105 +69,54 @@ def read_prices(path: str | Path, *, column: str | None = None) -> Prices:
         prices for one symbol and day. The message names the row, counted from 1 below the header.
     """
     path = Path(path)
-    table = _table(path)
-    date = _named(table, DATE_NAMES)
+    table = read_table(path, (DATE_NAMES, SYMBOL_NAMES))
+    there = [name for name in table.column_names if name not in NAMELESS]
+    date, symbol = named(there, DATE_NAMES), named(there, SYMBOL_NAMES)
+    listed = ", ".join(name if name in there else "(no name)" for name in table.column_names)
     if date is None:
-        raise DataError(f"{path} must have a date column; got {', '.join(table.column_names)}")
-    symbol = _named(table, SYMBOL_NAMES)
-    if symbol is None:
+        raise DataError(
+            f"{path} must have a date column, called one of {', '.join(DATE_NAMES)}; got {listed}"
+        )
+    if symbol is None and named(there, PRICE_NAMES) is None:
         if column:
             raise DataError(f"{path} has one column a symbol; column={column!r} fits long tables")
         return _wide(path, table, date)
-    price = column if column else _named(table, PRICE_NAMES)
-    if price is None or price not in table.column_names:
-        wanted = repr(column) if column else f"one of {', '.join(PRICE_NAMES)}"
-        names = ", ".join(table.column_names)
-        raise DataError(f"{path} must have the price column {wanted}; got {names}")
+    wanted = [column.strip().lower()] if column else PRICE_NAMES
+    price = column if column in there else named(there, wanted)
+    if price is None:
+        asked = repr(column) if column else f"one of {', '.join(PRICE_NAMES)}"
+        raise DataError(f"{path} must have the price column {asked}; got {listed}")
+    if symbol is None:
+        return _single(path, table, date, price)
     return _long(path, table, date, symbol, price)
 
 
-def _table(path: Path) -> pa.Table:
-    """The file as an Arrow table."""
-    try:
-        with path.open("rb") as opened:
-            magic = opened.read(6)
-        if not magic:
-            raise DataError(f"{path} must hold a table of prices; it is empty")
-        if magic[:4] == b"PAR1":
-            return pyarrow.parquet.read_table(path)
-        if magic == b"ARROW1":
-            return pyarrow.feather.read_table(path)
-        if b"\0" in magic:
-            raise DataError(f"{path} must be Parquet, Arrow IPC or CSV; it is binary")
-        return pyarrow.csv.read_csv(path)
-    except OSError as reason:
-        raise DataError(f"{path} cannot be read: {reason.strerror or reason}") from reason
-    except pa.ArrowException as reason:
-        raise DataError(f"{path} cannot be read as a table: {reason}") from reason
-
-
-def _named(table: pa.Table, names: Sequence[str]) -> str | None:
-    """The first of `names` that the table has, in whatever case."""
-    there = {name.strip().lower(): name for name in table.column_names}
-    return next((there[name] for name in names if name in there), None)
-
-
-def _days(path: Path, column: pa.ChunkedArray, name: str) -> Any:
-    """A column as days; an empty or unreadable one is an error with its row."""
-    if column.null_count:
-        row = pc.index(pc.is_null(column), True).as_py()
-        raise DataError(f"{path}: {name} must not be empty; row {row + 1:,} is")
-    try:
-        return column.cast(pa.timestamp("s")).cast(pa.date32(), safe=False).to_numpy()
-    except pa.ArrowInvalid as reason:
-        raise DataError(f"{path}: {name} must be a date: {reason}") from reason
-
-
-def _numbers(path: Path, column: pa.ChunkedArray, name: str) -> Floats:
-    """A column as floats, missing as NaN; text is an error with its row."""
-    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
-        for row, value in enumerate(column.to_pylist(), 1):
-            try:
-                float(value if value is not None else "nan")
-            except (TypeError, ValueError):
-                raise DataError(
-                    f"{path}: {name} must be numbers; row {row:,} is {value!r}"
-                ) from None
-    return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
-
-
-def _positive(path: Path, prices: Floats, labels: Any, first_row: int = 1) -> None:
+def _positive(path: Path, prices: Floats, labels: Any) -> None:
     """Every known price is finite and above 0, or the row is named."""
     bad = np.flatnonzero(~(np.isnan(prices) | ((prices > 0) & np.isfinite(prices))))
     if bad.size:
         row = int(bad[0])
         raise DataError(
-            f"{path}: prices must be above 0; row {row + first_row:,} ({labels(row)}) is"
-            f" {prices[row]:g}"
+            f"{path}: prices must be above 0; row {row + 1:,} ({labels(row)}) is {prices[row]:g}"
         )
 
 
 def _long(path: Path, table: pa.Table, date: str, symbol: str, price: str) -> Prices:
     """A table with one row a day and symbol."""
-    dates = _days(path, table[date], date)
-    prices = _numbers(path, table[price], price)
-    named = table[symbol].cast(pa.string()).combine_chunks()
-    nameless = pc.equal(pc.fill_null(named, ""), "")
-    if pc.any(nameless).as_py():
-        row = pc.index(nameless, True).as_py()
-        raise DataError(f"{path}: {symbol} must not be empty; row {row + 1:,} is")
-    coded = named.dictionary_encode()
-    names = coded.dictionary.to_pylist()
-    order = np.argsort(np.array(names))
+    dates = days(path, date, only(path, table, date))
+    prices = numbers(path, price, only(path, table, price))
+    coded = names(path, symbol, only(path, table, symbol))
+    met = coded.dictionary.to_pylist()
+    order = np.argsort(np.array(met))
     column = np.argsort(order)[coded.indices.to_numpy()]
-    _positive(path, prices, lambda row: f"{names[order[column[row]]]} {dates[row]}")
-    days, row_of = np.unique(dates, return_inverse=True)
-    symbols = [names[at] for at in order]
+    _positive(path, prices, lambda row: f"{met[order[column[row]]]} {dates[row]}")
+    dates_met, row_of = np.unique(dates, return_inverse=True)
+    symbols = [met[at] for at in order]
     treatments = _order(column, dates)
-    kept = _unrepeated(path, row_of * len(names) + column, prices, treatments, dates, symbols)
-    grid = np.full((days.size, len(names)), np.nan)
+    kept = _unrepeated(path, row_of * len(met) + column, prices, treatments, dates, symbols)
+    grid = np.full((dates_met.size, len(met)), np.nan)
     grid[row_of[kept], column[kept]] = prices[kept]
-    return _stated(days, symbols, grid, price, treatments)
+    return _stated(dates_met, symbols, grid, price, treatments)
 
 
 def _order(column: Ints, dates: Any) -> list[str]:
@@ -203,32 +153,51 @@ def _unrepeated(
 
 def _wide(path: Path, table: pa.Table, date: str) -> Prices:
     """A table with one column a symbol."""
-    dates = _days(path, table[date], date)
-    symbols = sorted(name for name in table.column_names if name != date)
+    symbols = sorted(name for name in table.column_names if name not in (date, *NAMELESS))
     if not symbols:
         raise DataError(f"{path} must have at least one column of prices beside {date}")
-    if len(set(symbols)) < len(symbols):
-        twice = next(name for name in symbols if symbols.count(name) > 1)
-        raise DataError(f"{path} must have one column a symbol; {twice} stands twice")
-    grid = np.column_stack([_numbers(path, table[name], name) for name in symbols])
-    for at, name in enumerate(symbols):
-        _positive(path, grid[:, at], lambda row, name=name: f"{name} {dates[row]}")
-    treatments = _order(np.zeros(dates.size, np.int64), dates)
-    days, row_of, count = np.unique(dates, return_index=True, return_counts=True)
+    nameless = [at for at, name in enumerate(table.column_names, 1) if name in NAMELESS]
+    said = [f"column {at} has no name: not read" for at in nameless]
+    columns = {name: name for name in symbols}
+    return _columns(path, table, date, columns, "one column a symbol", said)
+
+
+def _single(path: Path, table: pa.Table, date: str, price: str) -> Prices:
+    """A table of one instrument, called like the file."""
+    stem = path.stem if path.suffix not in COMPRESSED else Path(path.stem).stem
+    symbol = os.fsencode(stem).decode(errors="backslashreplace")
+    rest = [name for name in table.column_names if name not in (date, price)]
+    said = f"one instrument, {symbol}, from the column {price}"
+    said += f": {', '.join(rest)} not read" if rest else ""
+    return _columns(path, table, date, {symbol: price}, price, [said])
+
+
+def _columns(
+    path: Path, table: pa.Table, date: str, columns: dict[str, str], column: str, said: list[str]
+) -> Prices:
+    """One row a day; `columns` is symbol to column."""
+    dates = days(path, date, only(path, table, date))
+    grid = np.column_stack(
+        [numbers(path, name, only(path, table, name)) for name in columns.values()]
+    )
+    for at, symbol in enumerate(columns):
+        _positive(path, grid[:, at], lambda row, symbol=symbol: f"{symbol} {dates[row]}")
+    said += _order(np.zeros(dates.size, np.int64), dates)
+    met, row_of, count = np.unique(dates, return_index=True, return_counts=True)
     if (count > 1).any():
-        day = days[count > 1][0]
+        day = met[count > 1][0]
         rows = [int(row) + 1 for row in np.flatnonzero(dates == day)[:2]]
         raise DataError(f"{path}: one row a day; rows {rows[0]:,} and {rows[1]:,} both are {day}")
-    return _stated(days, symbols, grid[row_of], "one column a symbol", treatments)
+    return _stated(met, list(columns), grid[row_of], column, said)
 
 
-def _stated(days: Any, symbols: list[str], grid: Floats, column: str, said: list[str]) -> Prices:
+def _stated(dates: Any, symbols: list[str], grid: Floats, column: str, said: list[str]) -> Prices:
     """The grid, with its gaps counted."""
     missing = np.isnan(grid)
     if missing.any():
         row, at = np.argwhere(missing)[0]
         said.append(
             f"{missing.sum():,} of {grid.size:,} prices missing"
-            f" (first {symbols[at]} {days[row]}): left out day by day"
+            f" (first {symbols[at]} {dates[row]}): left out day by day"
         )
-    return Prices(days, symbols, grid, column, said)
+    return Prices(dates, symbols, grid, column, said)

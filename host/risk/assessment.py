@@ -10,7 +10,7 @@ from tapeout.errors import DataError
 from tapeout.kernels.returns import simple_returns
 from tapeout.market.prices import Prices
 from tapeout.progress import Progress
-from tapeout.risk.backtest import Backtest, backtest
+from tapeout.risk.backtest import Backtest, backtest, check_window, streaks
 from tapeout.risk.covariance import Floats
 from tapeout.risk.var import VarReport, value_at_risk
 
@@ -45,7 +45,7 @@ class Assessment:
     notes : list of str
         Which names were left out and why, and what could not be done.
     backtest : Backtest, optional
-        None where the table is too short for one.
+        None where the table is too short for one, or has too many gaps.
     """
 
     prices: Prices
@@ -74,7 +74,7 @@ def assess(
     prices : Prices
         T days of N names.
     window : int
-        Days of returns each estimate is made from; fewer if the table is shorter.
+        Days of returns each estimate is made from, at least 2; fewer if the table is shorter.
     level : float
         Confidence level that is backtested.
     paths, seed, on, progress
@@ -83,18 +83,29 @@ def assess(
     Raises
     ------
     DataError
-        If there are fewer than 21 days, or no name is known on all days of the window.
+        If there are fewer than 21 days, no name is known on all days of the window, or none of
+        those moves.
     """
     on = on or choose_device()
     symbols, returns, notes = window_returns(prices, window)
     everything = simple_returns(prices.values)
     risk = value_at_risk(returns, paths=paths, seed=seed, on=on, progress=progress)
-    tested = None
-    if everything.shape[0] > window:
-        tested = backtest(everything, level=level, window=window, progress=progress)
+    tested, gaps = None, _too_few(everything, window)
+    if gaps:
+        notes.append(f"no backtest: {gaps}")
     else:
-        notes.append(f"no backtest: {everything.shape[0]:,} returns, more than {window:,} needed")
+        tested = backtest(everything, level=level, window=window, progress=progress)
     return Assessment(prices, symbols, returns, risk, _jumps(prices, everything), notes, tested)
+
+
+def _too_few(returns: Floats, window: int) -> str:
+    """Why no day can be backtested; empty where one can."""
+    if returns.shape[0] <= window:
+        return f"{returns.shape[0]:,} returns, more than {window:,} needed"
+    longest = streaks(np.isfinite(returns)).max()
+    if longest <= window:
+        return f"no name has more than {window:,} returns in a row; the most are {longest:,}"
+    return ""
 
 
 def window_returns(prices: Prices, window: int) -> tuple[list[str], Floats, list[str]]:
@@ -112,8 +123,12 @@ def window_returns(prices: Prices, window: int) -> tuple[list[str], Floats, list
     Raises
     ------
     DataError
-        "risk needs more than 20 days of prices; got 5", or if no name is left.
+        "window must be at least 2 days; got 0"
+        "risk needs more than 20 days of prices; got 5"
+        "no name has a price on each of the last 501 days"
+        "prices must move; every name with a price on each of the last 501 days is constant"
     """
+    check_window(window)
     if prices.values.shape[0] <= FEWEST_DAYS:
         raise DataError(
             f"risk needs more than {FEWEST_DAYS} days of prices; got {prices.values.shape[0]}"
@@ -137,7 +152,10 @@ def _chosen(symbols: list[str], recent: Floats) -> tuple[np.ndarray, list[str]]:
             listed = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
             notes.append(f"{len(names)} of {len(symbols)} names left out ({listed}): {why}")
     if not moved.any():
-        raise DataError(f"no name has a price on each of the last {recent.shape[0] + 1:,} days")
+        days = f"a price on each of the last {recent.shape[0] + 1:,} days"
+        if known.any():
+            raise DataError(f"prices must move; every name with {days} is constant")
+        raise DataError(f"no name has {days}")
     return np.flatnonzero(moved), notes
 
 

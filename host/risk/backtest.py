@@ -66,13 +66,19 @@ def backtest(
     Raises
     ------
     DataError
+        "window must be at least 2 days; got 0"
+        "level must be between 0 and 1; got 1"
         "backtest needs more than 500 days; got 300"
+        "backtest needs a name with more than 500 returns in a row"
     """
+    check_window(window)
+    if not 0 < level < 1:
+        raise DataError(f"level must be between 0 and 1; got {level}")
     values = np.asarray(returns, np.float64)
     if values.ndim != 2 or values.shape[0] <= window:
         raise DataError(f"backtest needs more than {window:,} days; got {values.shape[0]:,}")
     known = np.isfinite(values)
-    streak = _streaks(known)
+    streak = streaks(known)
     quantile = NormalDist().inv_cdf(level)
     advance = (progress or Silent()).stage("backtesting", values.shape[0] - window)
     rows: list[tuple[int, float, float, int]] = []
@@ -90,7 +96,13 @@ def backtest(
     return Backtest(days, realised, var, count, test, level, window)
 
 
-def _streaks(known: np.ndarray[Any, np.dtype[np.bool_]]) -> np.ndarray[Any, np.dtype[np.int64]]:
+def check_window(window: int) -> None:
+    """Refuse a window that no covariance can be estimated from."""
+    if window < 2:
+        raise DataError(f"window must be at least 2 days; got {window:,}")
+
+
+def streaks(known: np.ndarray[Any, np.dtype[np.bool_]]) -> np.ndarray[Any, np.dtype[np.int64]]:
     """How many days in a row each name has been known, this one included."""
     day = np.arange(1, known.shape[0] + 1)[:, None]
     last_gap = np.maximum.accumulate(np.where(known, 0, day), axis=0)

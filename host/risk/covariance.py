@@ -43,8 +43,14 @@ class Covariance:
     why: str
 
     def to_arrow(self, symbols: Sequence[str]) -> pa.Table:
-        """One row and one column a symbol, under their names."""
-        columns = {"symbol": pa.array(list(symbols))}
+        """One row and one column a symbol, under their names.
+
+        The column of the rows' names is "symbol", or "symbol_" where an instrument is called so.
+        """
+        label = "symbol"
+        while label in symbols:
+            label += "_"
+        columns = {label: pa.array(list(symbols))}
         columns.update(zip(symbols, map(pa.array, self.matrix), strict=True))
         return pa.table(columns)
 

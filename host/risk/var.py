@@ -112,12 +112,14 @@ def value_at_risk(
     DataError
         If weights, levels or paths do not fit; the message names which and what was expected.
     """
+    check_scenarios(paths, seed, levels)
     on = on or choose_device()
     estimate = estimate or covariance(returns, method=method, on=on)
     n = estimate.matrix.shape[0]
     given = np.full(n, 1 / n) if weights is None else np.asarray(weights, np.float64)
-    _check(given, n, levels, paths, seed)
-    losses = _simulate(given, estimate.matrix, paths, seed, on, progress or Silent())
+    if given.shape != (n,) or not np.isfinite(given).all():
+        raise DataError(f"weights must be ({n},) and finite; got {given.shape}")
+    losses = _simulate(given, estimate, paths, seed, on, progress or Silent())
     sigma = float(np.sqrt(given @ estimate.matrix @ given))
     placed = on.put(losses)
     tails = [_tail(on.get(tail_risk(placed, level=level)), level, sigma) for level in levels]
@@ -126,9 +128,16 @@ def value_at_risk(
     return VarReport(tails, sigma, shares, losses, estimate, given, seed, on.name, on.why)
 
 
-def _check(weights: Floats, n: int, levels: Sequence[float], paths: int, seed: int) -> None:
-    if weights.shape != (n,) or not np.isfinite(weights).all():
-        raise DataError(f"weights must be ({n},) and finite; got {weights.shape}")
+def check_scenarios(paths: int, seed: int, levels: Sequence[float] = LEVELS) -> None:
+    """Refuse scenarios that `value_at_risk` cannot draw or read a tail from.
+
+    Raises
+    ------
+    DataError
+        "levels must be between 0 and 1; got [1.0]"
+        "paths must be at least 200 for these levels; got 100"
+        "seed must fit 64 bits; got -1"
+    """
     if not levels or not all(0 < level < 1 for level in levels):
         raise DataError(f"levels must be between 0 and 1; got {list(levels)}")
     fewest = max(round(2 / (1 - level)) for level in levels)
@@ -139,15 +148,14 @@ def _check(weights: Floats, n: int, levels: Sequence[float], paths: int, seed: i
 
 
 def _simulate(
-    weights: Floats, matrix: Floats, paths: int, seed: int, on: Device, progress: Progress
+    weights: Floats, estimate: Covariance, paths: int, seed: int, on: Device, progress: Progress
 ) -> Floats:
     """Losses of all scenarios, shard by shard; on a CPU the shards share its cores."""
     try:
-        exposure = on.put(weights @ np.linalg.cholesky(matrix))
+        exposure = on.put(weights @ np.linalg.cholesky(estimate.matrix))
     except np.linalg.LinAlgError:
         raise DataError(
-            "covariance must be positive definite, and this one is not: give it more returns than"
-            " instruments, leave out instruments that never move, or use method='ledoit_wolf'"
+            f"covariance must be positive definite, and this one is not: {_advice(estimate)}"
         ) from None
     advance = progress.stage("simulating scenarios", paths)
 
@@ -160,6 +168,16 @@ def _simulate(
     workers = os.cpu_count() or 1 if on.name == "numpy" else 1
     with ThreadPoolExecutor(workers) as pool:
         return np.concatenate(list(pool.map(shard, range(0, paths, SHARD))))
+
+
+def _advice(estimate: Covariance) -> str:
+    """What may make an estimate positive definite."""
+    if estimate.method == "ledoit_wolf":
+        return "give it at least 3 returns that differ"
+    return (
+        "give it more returns than instruments, leave out instruments that never move, or use"
+        " method='ledoit_wolf'"
+    )
 
 
 def _tail(found: Floats, level: float, sigma: float) -> TailRisk:

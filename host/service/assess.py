@@ -7,6 +7,9 @@ from tapeout.files import write_whole
 from tapeout.market.prices import read_prices
 from tapeout.progress import Progress
 from tapeout.risk.assessment import Assessment, assess
+from tapeout.risk.backtest import check_window
+from tapeout.risk.var import check_scenarios
+from tapeout.service.check import check_places
 from tapeout.web.pages import risk_page
 
 
@@ -30,7 +33,7 @@ def risk_report(
     out : path, optional
         Write the report there.
     column : str, optional
-        Which price column of a long table.
+        Which price column, of a table that is not wide.
     window : int
         Days of returns each estimate is made from.
     paths, seed : int
@@ -43,9 +46,12 @@ def risk_report(
     Raises
     ------
     TapeoutError
-        If the table cannot be read or is too short, or the device cannot be used. Nothing is
-        written then.
+        If the table cannot be read or is too short, the device cannot be used, or `out` cannot be
+        written: that is tried first. Nothing is written then.
     """
+    check_places(prices, out)
+    check_scenarios(paths, seed)
+    check_window(window)
     on = choose_device(device)
     table = read_prices(prices, column=column)
     found = assess(table, window=window, paths=paths, seed=seed, on=on, progress=progress)

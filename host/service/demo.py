@@ -1,17 +1,20 @@
 """The demo: a simulated exchange day, walked from wire bytes to a risk report, and checked."""
 
 import tempfile
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from tapeout.errors import FeedError
+from tapeout.device import choose_device
+from tapeout.errors import DataError, FeedError
 from tapeout.files import whole
 from tapeout.kernels.tape.bars import Bar
 from tapeout.market.bars import MINUTE_NS
 from tapeout.meter import Meter
 from tapeout.progress import Progress, Silent
+from tapeout.service.check import check_options, check_places
 from tapeout.service.report import write_report
 from tapeout.sim.day import Oracle, SimulatedDay
 from tapeout.sim.exchange import matching
@@ -52,20 +55,28 @@ def demo(
     ------
     FeedError
         If anything differs from what the exchange knows: the message names the first difference.
+    DataError
+        "events must be at least 1; got 0", or if an option or a place to write cannot be used:
+        that is tried first. Nothing is written then: what is kept appears after the report.
     """
     progress = progress or Silent()
     options = replace(options or Options(), seed=seed, sample=SAMPLE)
-    with tempfile.TemporaryDirectory() as folder:
-        if keep is None:
-            found = _walked(
-                Path(folder, "simulated day.pcap"), seed, events, options, progress, tell
-            )
+    if events < 1:
+        raise DataError(f"events must be at least 1; got {events:,}")
+    check_places(None, out, keep, options.events)
+    check_options(options)
+    choose_device(options.device)
+    with ExitStack() as files:
+        if keep is not None:
+            capture = files.enter_context(whole(Path(keep)))
         else:
-            with whole(Path(keep)) as capture:
-                found = _walked(capture, seed, events, options, progress, tell)
-            found.source = Path(keep)
-    if out is not None:
-        write_report(found, Path(out), f"A simulated exchange day, seed {seed}", progress, tell)
+            folder = files.enter_context(tempfile.TemporaryDirectory())
+            capture = Path(folder, "simulated day.pcap")
+        aside = files.enter_context(whole(Path(options.events))) if options.events else None
+        found = _walked(capture, seed, events, replace(options, events=aside), progress, tell)
+        found.options, found.source = options, Path(keep) if keep is not None else capture
+        if out is not None:
+            write_report(found, Path(out), f"A simulated exchange day, seed {seed}", progress, tell)
     return found
 
 

@@ -16,7 +16,7 @@ def write_report(found: Walk, path: Path, heading: str, progress: Progress, tell
     with meter.timing("report") as reading:
         page = walk_page(found, heading)
         write_whole(path, page)
-        reading.items = len(page.encode())
+        reading.items = path.stat().st_size
     advance(1)
     step = Step(
         "everything -> report", reading.items, "bytes", reading.ns_per_item, "cpu", path.name

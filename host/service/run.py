@@ -1,8 +1,12 @@
 """A capture taken all the way to a report."""
 
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
+from tapeout.files import whole
 from tapeout.progress import Progress, Silent
+from tapeout.service.check import check_options, check_places
 from tapeout.service.report import write_report
 from tapeout.walk.result import Options, Walk
 from tapeout.walk.walker import Tell, walk
@@ -32,11 +36,17 @@ def run(
     Raises
     ------
     TapeoutError
-        If the capture cannot be read, or a device asked for cannot be used. Nothing is written
-        then.
+        If the capture cannot be read, a device asked for cannot be used, or a file cannot be
+        written: that is tried first. Nothing is written then: the events that are kept appear
+        after the report.
     """
-    progress = progress or Silent()
-    found = walk(Path(capture), options, progress=progress, tell=tell)
-    if out is not None:
-        write_report(found, Path(out), f"The walk of {found.source.name}", progress, tell)
+    progress, options = progress or Silent(), options or Options()
+    check_places(capture, out, options.events)
+    check_options(options)
+    keep = whole(Path(options.events)) if options.events else nullcontext()
+    with keep as aside:
+        found = walk(Path(capture), replace(options, events=aside), progress=progress, tell=tell)
+        found.options = options
+        if out is not None:
+            write_report(found, Path(out), f"The walk of {found.source.name}", progress, tell)
     return found

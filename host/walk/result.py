@@ -1,6 +1,7 @@
 """What is asked of a walk, and what it finds."""
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,8 +20,8 @@ class Options:
 
     Parameters
     ----------
-    symbols : tuple of str
-        Only these instruments; all if empty.
+    symbols : str or sequence of str
+        Only these instruments, or this one; all if empty.
     strict : bool
         Stop at the first fault that a clean feed never has.
     date : datetime.date, optional
@@ -37,7 +38,7 @@ class Options:
         How many messages the gateware plays for comparison, if the CPU twin reads the capture.
     """
 
-    symbols: tuple[str, ...] = ()
+    symbols: str | Sequence[str] = ()
     strict: bool = False
     date: datetime.date | None = None
     every_ns: int = MINUTE_NS
@@ -47,6 +48,11 @@ class Options:
     seed: int = 1
     events: Path | None = None
     sample: int = 0
+
+    def __post_init__(self) -> None:
+        """One symbol may come as it is."""
+        names = (self.symbols,) if isinstance(self.symbols, str) else tuple(self.symbols)
+        object.__setattr__(self, "symbols", tuple(name for name in names if name))
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,23 @@ def test_bars_refuse_what_cannot_be():
         BarBuilder().bars({})
 
 
+def test_bars_that_no_memory_holds_are_refused_before_it_is_asked_for():
+    with pytest.raises(
+        DataError,
+        match=r"bars must fit 2 GiB; 23,400,000 of 1 instrument take 2\.4 GiB:"
+        " make them longer or choose fewer instruments",
+    ):
+        BarBuilder(1_000_000)  # 23,400 s in ms, 14 fields of 8 bytes: 2.62e9 bytes
+    many = np.zeros(200, QUOTE_DTYPE)
+    many["instrument"] = np.arange(200)
+    many["exchange_ns"] = OPEN_NS
+    builder = BarBuilder(MINUTE_NS // 300)
+    builder.update(np.zeros(0, EVENT_DTYPE), many[:10])
+    with pytest.raises(DataError, match=r"117,000 of 200 instruments take 2\.4 GiB"):
+        builder.update(np.zeros(0, EVENT_DTYPE), many)
+    assert builder.bars({}).shape == (1, 10)
+
+
 def test_the_table_has_nulls_where_nothing_was(bars):
     table = bars.to_arrow().to_pandas()
     assert len(table) == bars.shape[0] * bars.shape[1]
@@ -102,14 +119,15 @@ def test_the_table_has_nulls_where_nothing_was(bars):
 def frames(bars):
     """What the formulas are written in, as pandas frames (T, N)."""
     f = {name: pd.DataFrame(bars[getattr(Bar, name)].astype(float)) for name in Bar.__members__}
-    mid = (f["BID"] + f["ASK"]) / 2 / 10_000
+    both = (f["BID_LOTS"] > 0) & (f["ASK_LOTS"] > 0)
+    mid = ((f["BID"] + f["ASK"]) / 2 / 10_000).where(both)
     returns = np.log(mid).diff()
     return f, mid, returns
 
 
 def expected(bars):
     f, mid, r = frames(bars)
-    market = r.mean(axis=1, skipna=False)
+    market = r.mean(axis=1)  # of what is known
     dollars = f["NOTIONAL"] / 10_000
     bid, ask, bl, al = f["BID"] / 10_000, f["ASK"] / 10_000, f["BID_LOTS"], f["ASK_LOTS"]
     net, both = f["BUY_LOTS"] - f["SELL_LOTS"], f["BUY_LOTS"] + f["SELL_LOTS"]
@@ -138,6 +156,23 @@ def test_factors_are_their_formulas(bars, device):
     for name, values in want.items():
         theirs = values.replace([np.inf, -np.inf], np.nan).to_numpy()
         np.testing.assert_allclose(panel[name], theirs, rtol=1e-6, atol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("device", ["numpy", "jax"])
+def test_a_gap_in_one_book_leaves_the_others_their_market(bars, device):
+    values = bars.values.copy()
+    values[100, 2, [Bar.BID, Bar.BID_LOTS]] = 0
+    values[250, :, [Bar.ASK, Bar.ASK_LOTS]] = 0  # no book is whole: the market is not known
+    holed = Bars(bars.time_ns, bars.every_ns, bars.symbols, values)
+    panel = factor_panel(holed, on=tapeout.choose_device(device))
+    want = expected(holed)["beta_60"].to_numpy()
+    np.testing.assert_allclose(panel["beta_60"], want, rtol=1e-6, atol=1e-9)
+    own = frames(holed)[2].notna().rolling(60).sum() == 60
+    known = np.isfinite(panel["beta_60"])
+    assert np.array_equal(known[:250], own[:250])
+    assert known[100:161].any()
+    assert not known[100:161, 2].any()
+    assert not known[250:311].any()
 
 
 def test_no_factor_looks_ahead(bars):

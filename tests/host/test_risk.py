@@ -83,6 +83,22 @@ def test_a_singular_covariance_says_what_to_do():
         value_at_risk(RETURNS[:4], method="sample", paths=1_000)
 
 
+def test_the_method_that_ran_is_not_advised():
+    with pytest.raises(DataError, match=r"or use method='ledoit_wolf'$"):
+        value_at_risk(RETURNS[:4], method="sample", paths=1_000)
+    with pytest.raises(DataError, match=r"is not: give it at least 3 returns that differ$"):
+        value_at_risk(RETURNS[:2], paths=1_000)
+
+
+def test_an_instrument_may_be_called_symbol():
+    found = tapeout.covariance(RETURNS[:, :3])
+    table = found.to_arrow(["A", "symbol", "symbol_"])
+    assert table.column_names == ["symbol__", "A", "symbol", "symbol_"]
+    assert table["symbol__"].to_pylist() == ["A", "symbol", "symbol_"]
+    assert table["symbol"].to_pylist() == found.matrix[:, 1].tolist()
+    assert found.to_arrow(list("ABC")).column_names == ["symbol", "A", "B", "C"]
+
+
 def test_the_covariance_carries_its_evidence():
     found = tapeout.covariance(RETURNS)
     assert found.matrix.shape == (5, 5)
@@ -157,6 +173,17 @@ def test_a_history_too_short_for_a_backtest_is_named():
         backtest(RETURNS)
     with pytest.raises(DataError, match="needs a name with more than 20 returns in a row"):
         backtest(np.full((40, 2), np.nan), window=20)
+    with pytest.raises(DataError, match=r"level must be between 0 and 1; got 1\.0"):
+        backtest(RETURNS, window=20, level=1.0)
+
+
+@pytest.mark.parametrize("window", [1, 0, -3])
+def test_a_window_has_two_days_at_least(window):
+    message = f"window must be at least 2 days; got {window}"
+    walked = np.exp(np.cumsum(RETURNS, axis=0))
+    for job in (backtest, lambda _, window: assess(table(walked), window=window)):
+        with pytest.raises(DataError, match=message):
+            job(RETURNS, window=window)
 
 
 def table(values):
@@ -185,6 +212,23 @@ def test_a_table_too_short_is_named():
         assess(table(np.ones((20, 2))))
     with pytest.raises(DataError, match="no name has a price on each of the last 30 days"):
         assess(table(np.full((30, 2), np.nan)))
+    message = "prices must move; every name with a price on each of the last 30 days is constant"
+    with pytest.raises(DataError, match=message):
+        assess(table(np.column_stack([np.full(30, 7.0), np.full(30, np.nan)])))
     short = assess(table(np.exp(RNG.normal(0, 0.01, (50, 2)))), paths=1_000)
     assert short.backtest is None
     assert short.notes == ["no backtest: 49 returns, more than 500 needed"]
+
+
+def test_gaps_cost_the_backtest_and_not_the_report():
+    values = np.exp(np.cumsum(RNG.normal(0, 0.01, (60, 2)), axis=0))
+    values[19] = np.nan  # no return to day 19 or 20, so there are 39 in a row after them
+    found = assess(table(values), window=38, paths=1_000)
+    assert found.backtest is not None
+    assert found.backtest.test.days == 1
+    found = assess(table(values), window=39, paths=1_000)
+    assert found.risk.paths == 1_000
+    assert found.backtest is None
+    assert found.notes == [
+        "no backtest: no name has more than 39 returns in a row; the most are 39"
+    ]
