@@ -25,7 +25,9 @@ from tapeout.sim.exchange.matching import (
     crosses,
     emit,
     enter,
+    is_full,
     match,
+    newest,
     price_of,
     replace,
 )
@@ -83,8 +85,8 @@ def _pick(books: Exchange, n: int, draw: Any) -> int:
     """An order of the instrument: mostly one of its newest, sometimes any."""
     live = books.count[n]
     draw_place = np.int64(draw >> np.uint64(8))
-    newest = min(live, 16) if draw & np.uint64(7) else live
-    return books.live[n, live - 1 - draw_place % newest]
+    among = min(live, 16) if draw & np.uint64(7) else live
+    return newest(books, n, draw_place % among)
 
 
 @jit
@@ -155,7 +157,7 @@ def _event(
         kind, side = np.uint64(0), bare
     elif live < FEWEST or (live < day.target[n] and ADDS <= kind < DELETES and grows):
         kind = np.uint64(0)
-    elif live + 1 >= books.live.shape[1] and kind < ADDS:
+    elif is_full(books, n) and kind < ADDS:
         kind = np.uint64(ADDS)
     if kind < ADDS:
         level = _level(books, day, n, side, fair, draw)

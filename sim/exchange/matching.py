@@ -1,7 +1,8 @@
 """Price-time priority over integer levels: orders rest, match, shrink, move and leave.
 
 Every change is written as the ITCH record that a feed would send for it. Levels are counted from
-each instrument's floor; a level is one cent. Nothing here is random and nothing is a float.
+each instrument's floor; a level is one tick of that instrument, a cent for most. Nothing here is
+random and nothing is a float.
 """
 
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from tapeout.kernels.tape.record import STAMP_BITS, WELL_FORMED, Ints, Records
 
 BID, ASK = 0, 1
 NONE = -1
-TICKS_PER_LEVEL = 100  # one cent
+CENT = 100  # in the feed's ticks of 1/10,000 dollar
 SIDE_LETTER = np.array([ord("B"), ord("S")], np.int64)
 SHARES, HEAD, TAIL = range(3)
 NEXT_REFERENCE, NEXT_MATCH, FREE = range(3)
@@ -22,13 +23,13 @@ BEST_EMPTY = np.array([-1, 1 << 30], np.int64)  # no bid, no ask
 ORDER_DTYPE = np.dtype(
     [
         ("reference", "<i8"),
-        ("instrument", "<i4"),
-        ("side", "<i4"),
+        ("instrument", "<u2"),
+        ("side", "<u2"),
         ("level", "<i4"),
         ("shares", "<i4"),
         ("before", "<i4"),
         ("behind", "<i4"),
-        ("place", "<i8"),
+        ("place", "<i4"),
     ]
 )
 
@@ -38,35 +39,48 @@ class Exchange(NamedTuple):
 
     `orders` (O,) is the pool of orders, `free` (O,) a stack of unused places in it. `levels`
     (N, 2, L, 3) is the shares, first and last order of each level. `best` (N, 2) is the best level
-    a side. `live` (N, M) lists an instrument's orders, `count` (N,) how many. `floor` (N,) is the
-    price of level 0 in cents. `numbers` (3,) is the next reference, next match and free places.
+    a side. `live` (O,) lists each instrument's orders from `start` (N + 1,) on, `count` (N,) says
+    how many there are. `floor` (N,) is the price of level 0 in levels, `tick` (N,) the height of a
+    level in 1/10,000 dollar. `numbers` (3,) is the next reference, next match and free places.
     """
 
     orders: np.ndarray[Any, np.dtype[np.void]]
-    free: Ints
+    free: np.ndarray[Any, np.dtype[np.int32]]
     levels: np.ndarray[Any, np.dtype[np.int32]]
     best: Ints
-    live: Ints
+    live: np.ndarray[Any, np.dtype[np.int32]]
+    start: Ints
     count: Ints
     floor: Ints
+    tick: Ints
     numbers: Ints
 
 
-def exchange(floor_cents: Ints, levels: int, most_orders: int) -> Exchange:
-    """An exchange of N instruments without orders, `most_orders` at most resting in each."""
-    instruments = floor_cents.size
-    places = instruments * most_orders
-    ladder = np.full((instruments, 2, levels, 3), NONE, np.int32)
+def exchange(
+    floor: Ints, levels: int, most_orders: int | Ints, tick: int | Ints = CENT
+) -> Exchange:
+    """An exchange of N instruments without orders.
+
+    `floor` (N,) is the lowest price in ticks of the instrument; `most_orders` may rest in each.
+    Memory is 24 bytes a level and 40 bytes an order that may rest, of which only what is used is
+    touched.
+    """
+    n = floor.size
+    places = np.broadcast_to(np.asarray(most_orders, np.int64), n)
+    most = int(places.sum())
+    ladder = np.full((n, 2, levels, 3), NONE, np.int32)
     ladder[..., SHARES] = 0
     return Exchange(
-        np.zeros(places, ORDER_DTYPE),
-        np.arange(places - 1, -1, -1),
+        np.zeros(most, ORDER_DTYPE),
+        np.arange(most - 1, -1, -1, dtype=np.int32),
         ladder,
-        np.tile(BEST_EMPTY, (instruments, 1)),
-        np.zeros((instruments, most_orders), np.int64),
-        np.zeros(instruments, np.int64),
-        floor_cents.astype(np.int64),
-        np.array([1, 1, places], np.int64),
+        np.tile(BEST_EMPTY, (n, 1)),
+        np.zeros(most, np.int32),
+        np.append(0, np.cumsum(places)),
+        np.zeros(n, np.int64),
+        floor.astype(np.int64),
+        np.broadcast_to(np.asarray(tick, np.int64), n).copy(),
+        np.array([1, 1, most], np.int64),
     )
 
 
@@ -95,7 +109,19 @@ def emit(
 @jit
 def price_of(books: Exchange, instrument: int, level: int) -> int:
     """A level's price in ticks of 1/10,000 dollar."""
-    return (books.floor[instrument] + level) * TICKS_PER_LEVEL
+    return (books.floor[instrument] + level) * books.tick[instrument]
+
+
+@jit
+def is_full(books: Exchange, n: int) -> bool:
+    """Whether no more orders may rest in instrument `n`."""
+    return books.start[n] + books.count[n] + 1 >= books.start[n + 1]
+
+
+@jit
+def newest(books: Exchange, n: int, back: int) -> int:
+    """The order `back` places before the newest of instrument `n`, about: leavers shuffle them."""
+    return books.live[books.start[n] + books.count[n] - 1 - back]
 
 
 @jit
@@ -131,8 +157,8 @@ def _leave(books: Exchange, order: int, shares: int) -> None:
         return
     _unlink(books, order)
     books.count[n] -= 1
-    last = books.live[n, books.count[n]]
-    books.live[n, gone.place] = last
+    last = books.live[books.start[n] + books.count[n]]
+    books.live[books.start[n] + gone.place] = last
     books.orders[last].place = gone.place
     books.free[books.numbers[FREE]] = order
     books.numbers[FREE] += 1
@@ -155,7 +181,7 @@ def _rest(books: Exchange, n: int, side: int, level: int, shares: int) -> int:
     queue[TAIL] = order
     queue[SHARES] += shares
     new.place = books.count[n]
-    books.live[n, books.count[n]] = order
+    books.live[books.start[n] + books.count[n]] = order
     books.count[n] += 1
     best = books.best[n, side]
     if best == BEST_EMPTY[side] or (level > best and side == BID) or (level < best and side == ASK):

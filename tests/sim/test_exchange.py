@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tapeout.kernels.tape.record import RECORD_DTYPE
-from tapeout.sim.exchange.matching import ASK, BID, cancel, depth, enter, exchange, replace
+from tapeout.sim.exchange.matching import (
+    ASK,
+    BID,
+    cancel,
+    depth,
+    enter,
+    exchange,
+    is_full,
+    newest,
+    replace,
+)
 
 NOW = 34_200 * 10**9
 
@@ -31,7 +41,7 @@ class Market:
         ]
 
     def find(self, reference):
-        live = self.books.live[0, : self.books.count[0]]
+        live = self.books.live[: self.books.count[0]]  # the only instrument's
         return next(int(at) for at in live if self.books.orders[at]["reference"] == reference)
 
 
@@ -78,6 +88,18 @@ def test_a_cancel_in_part_keeps_its_place(market):
     market.row = cancel(market.books, market.find(1), 60, NOW, market.out, market.row)
     assert market.said(before) == [("X", 1, 60, 0)]
     assert market.order(ASK, 10, 50) == [("E", 1, 40, 0), ("E", 2, 10, 0)]
+
+
+def test_each_instrument_has_its_own_tick_and_room():
+    books = exchange(np.array([100, 5_000]), 50, np.array([8, 2]), np.array([100, 1]))
+    out = np.zeros(9, RECORD_DTYPE)
+    for n in (0, 1, 0):
+        enter(books, n, BID, 7, 30, NOW, 1, out, 0)
+    assert depth(books, 0, BID) == [(10_700, 60)]
+    assert depth(books, 1, BID) == [(5_007, 30)]
+    assert (is_full(books, 0), is_full(books, 1)) == (False, True)
+    assert books.orders[newest(books, 0, 0)]["reference"] == 3
+    assert books.orders[newest(books, 1, 0)]["reference"] == 2
 
 
 class Plain:
