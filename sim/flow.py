@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapeout.kernels._jit import jit
+from tapeout.kernels._jit import jit_inner
 from tapeout.kernels.tape.record import Ints, Records
 from tapeout.sim.draws import Words
 from tapeout.sim.exchange.matching import (
@@ -61,8 +61,8 @@ class Day(NamedTuple):
     bar_ns: int
 
 
-@jit
-def _size(draw: Any) -> int:
+@jit_inner
+def order_size(draw: Any) -> int:
     """A round lot for half of the orders, an odd lot for a quarter, several for the rest."""
     kind = draw & np.uint64(3)
     if kind < 2:
@@ -72,7 +72,7 @@ def _size(draw: Any) -> int:
     return ROUND_LOT * (2 + np.int64(draw >> np.uint64(2)) % 9)
 
 
-@jit
+@jit_inner
 def _level(books: Exchange, day: Day, n: int, side: int, fair: int, draw: Any) -> int:
     """Where a patient order goes: behind the fair value, by a distance with a long tail."""
     away = day.half_spread[n] + day.far[np.int64(draw & np.uint64(1023))]
@@ -80,7 +80,7 @@ def _level(books: Exchange, day: Day, n: int, side: int, fair: int, draw: Any) -
     return min(max(level, 0), books.levels.shape[2] - 1)
 
 
-@jit
+@jit_inner
 def _pick(books: Exchange, n: int, draw: Any) -> int:
     """An order of the instrument: mostly one of its newest, sometimes any."""
     live = books.count[n]
@@ -89,19 +89,30 @@ def _pick(books: Exchange, n: int, draw: Any) -> int:
     return newest(books, n, draw_place % among)
 
 
-@jit
+@jit_inner
 def _hidden(books: Exchange, n: int, draw: Any, now_ns: int, out: Records, row: int) -> int:
     """A trade against an order that was never displayed, at the best bid or offer."""
     best = books.best[n, np.int64(draw & np.uint64(1))]
     if best == BEST_EMPTY[BID] or best == BEST_EMPTY[ASK]:
         return row
     price, number = price_of(books, n, best), books.numbers[NEXT_MATCH]
-    emit(out[row], ord("P"), now_ns, n, 0, number, _size(draw >> np.uint64(9)), price, ord("B"), 0)
+    emit(
+        out[row],
+        ord("P"),
+        now_ns,
+        n,
+        0,
+        number,
+        order_size(draw >> np.uint64(9)),
+        price,
+        ord("B"),
+        0,
+    )
     books.numbers[NEXT_MATCH] += 1
     return row + 1
 
 
-@jit
+@jit_inner
 def _mispriced(books: Exchange, day: Day, n: int, fair: int) -> int:
     """The side whose best price the fair value has left behind, or NONE."""
     if books.best[n, ASK] < fair - day.half_spread[n]:
@@ -111,7 +122,7 @@ def _mispriced(books: Exchange, day: Day, n: int, fair: int) -> int:
     return NONE
 
 
-@jit
+@jit_inner
 def _correct(
     books: Exchange,
     day: Day,
@@ -127,16 +138,16 @@ def _correct(
     kind = draw & np.uint64(15)
     if kind == 0:
         limit = fair - 1 if side == ASK else fair + 1
-        shares = _size(draw >> np.uint64(4))
+        shares = order_size(draw >> np.uint64(4))
         return match(books, n, 1 - side, limit, shares, now_ns, MOST_FILLS, out, row)[1]
     order = np.int64(books.levels[n, side, books.best[n, side], HEAD])
     level = _level(books, day, n, side, fair, draw >> np.uint64(24))
     if kind < 10 or crosses(books, n, side, level):
         return cancel(books, order, FARTHEST, now_ns, out, row)
-    return replace(books, order, level, _size(draw >> np.uint64(34)), now_ns, out, row)
+    return replace(books, order, level, order_size(draw >> np.uint64(34)), now_ns, out, row)
 
 
-@jit
+@jit_inner
 def _event(
     books: Exchange,
     day: Day,
@@ -164,7 +175,7 @@ def _event(
         if crosses(books, n, side, level) and draw >> np.uint64(58) != 0:  # nearly all are patient
             level = books.best[n, 1 - side] + (-1 if side == BID else 1)
             level = min(max(level, 0), books.levels.shape[2] - 1)
-        shares = _size(draw >> np.uint64(10))
+        shares = order_size(draw >> np.uint64(10))
         return enter(books, n, side, level, shares, now_ns, MOST_FILLS, out, row)
     order = _pick(books, n, draw)
     if kind < DELETES:
@@ -174,16 +185,16 @@ def _event(
         level = _level(books, day, n, side, fair, draw >> np.uint64(24))
         if crosses(books, n, side, level):
             return cancel(books, order, FARTHEST, now_ns, out, row)
-        return replace(books, order, level, _size(draw >> np.uint64(34)), now_ns, out, row)
+        return replace(books, order, level, order_size(draw >> np.uint64(34)), now_ns, out, row)
     if kind < CANCELS:
         return cancel(books, order, books.orders[order].shares // 2 + 1, now_ns, out, row)
     if kind < TAKES:
         limit = books.levels.shape[2] - 1 if side == BID else 0
-        return match(books, n, side, limit, _size(draw), now_ns, 2, out, row)[1]
+        return match(books, n, side, limit, order_size(draw), now_ns, 2, out, row)[1]
     return _hidden(books, n, draw, now_ns, out, row)
 
 
-@jit
+@jit_inner
 def flow(
     books: Exchange, day: Day, times_ns: Ints, instruments: Ints, draws: Words, out: Records
 ) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapeout.kernels._jit import jit
+from tapeout.kernels._jit import jit_inner
 from tapeout.kernels.tape.record import STAMP_BITS, WELL_FORMED, Ints, Records
 
 BID, ASK = 0, 1
@@ -84,7 +84,7 @@ def exchange(
     )
 
 
-@jit
+@jit_inner
 def emit(
     record: Any,
     letter: int,
@@ -106,25 +106,25 @@ def emit(
     record.flags = WELL_FORMED
 
 
-@jit
+@jit_inner
 def price_of(books: Exchange, instrument: int, level: int) -> int:
     """A level's price in ticks of 1/10,000 dollar."""
     return (books.floor[instrument] + level) * books.tick[instrument]
 
 
-@jit
+@jit_inner
 def is_full(books: Exchange, n: int) -> bool:
     """Whether no more orders may rest in instrument `n`."""
     return books.start[n] + books.count[n] + 1 >= books.start[n + 1]
 
 
-@jit
+@jit_inner
 def newest(books: Exchange, n: int, back: int) -> int:
     """The order `back` places before the newest of instrument `n`, about: leavers shuffle them."""
     return books.live[books.start[n] + books.count[n] - 1 - back]
 
 
-@jit
+@jit_inner
 def _unlink(books: Exchange, order: int) -> None:
     """Take an order out of its level's queue; find the next best level if that emptied it."""
     gone, levels = books.orders[order], books.levels
@@ -146,7 +146,7 @@ def _unlink(books: Exchange, order: int) -> None:
     books.best[n, side] = level if 0 <= level < levels.shape[2] else BEST_EMPTY[side]
 
 
-@jit
+@jit_inner
 def _leave(books: Exchange, order: int, shares: int) -> None:
     """Take shares off an order; with none left it is gone."""
     gone = books.orders[order]
@@ -164,7 +164,7 @@ def _leave(books: Exchange, order: int, shares: int) -> None:
     books.numbers[FREE] += 1
 
 
-@jit
+@jit_inner
 def _rest(books: Exchange, n: int, side: int, level: int, shares: int) -> int:
     """Queue a new order behind all others of its level; returns its place in the pool."""
     books.numbers[FREE] -= 1
@@ -189,13 +189,13 @@ def _rest(books: Exchange, n: int, side: int, level: int, shares: int) -> int:
     return order
 
 
-@jit
+@jit_inner
 def crosses(books: Exchange, n: int, side: int, level: int) -> bool:
     """Whether an order at `level` could trade at once."""
     return level >= books.best[n, ASK] if side == BID else level <= books.best[n, BID]
 
 
-@jit
+@jit_inner
 def match(
     books: Exchange,
     n: int,
@@ -222,7 +222,7 @@ def match(
     return shares, row
 
 
-@jit
+@jit_inner
 def enter(
     books: Exchange,
     n: int,
@@ -244,7 +244,7 @@ def enter(
     return row
 
 
-@jit
+@jit_inner
 def cancel(books: Exchange, order: int, shares: int, now_ns: int, out: Records, row: int) -> int:
     """Take shares off an order, or all of it. Returns the next row of `out`."""
     gone = books.orders[order]
@@ -258,7 +258,7 @@ def cancel(books: Exchange, order: int, shares: int, now_ns: int, out: Records, 
     return row + 1
 
 
-@jit
+@jit_inner
 def replace(
     books: Exchange, order: int, level: int, shares: int, now_ns: int, out: Records, row: int
 ) -> int:
