@@ -8,7 +8,7 @@ import contextlib
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -27,8 +27,13 @@ def jit_inner(function: F) -> F:
     Numba would count each array of a named tuple at every call, atomically, which for ten arrays
     takes ten times as long as moving an order.
     """
-    options = {"cache": True, "nogil": True, "error_model": "numpy"}
-    return cast(F, numba.njit(**options, forceinline=True, _nrt=False)(function))
+    uncounted: dict[str, Any] = {"_nrt": False}  # Numba's own name; its stubs do not have it
+    return cast(
+        F,
+        numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True, **uncounted)(
+            function
+        ),
+    )
 
 
 def forget_stale(rooms: list[Path]) -> int:

@@ -9,8 +9,9 @@ import numpy as np
 
 from tapeout.kernels.tape.itch import SLACK
 from tapeout.kernels.tape.record import RECORD_DTYPE, Ints, Records, timestamp
-from tapeout.sim import draws, flow, pcap, values, wire
+from tapeout.sim import draws, flow, values
 from tapeout.sim.exchange import itch, matching
+from tapeout.sim.tap import Tap
 
 #: Of chemical elements; no company is meant.
 SYMBOLS = """
@@ -108,32 +109,31 @@ class SimulatedDay:
 
     def write(self, path: Path, report: Report = lambda done: None) -> Oracle:
         """Write the day to `path` as nanosecond pcap; `report` is told how many events are done."""
-        sender = _Sender(self.symbols)
         with path.open("wb") as out:
-            out.write(pcap.file_header())
-            sender.send_messages(out, itch.opening(self.symbols, PRE_OPEN_NS), PRE_OPEN_NS)
-            self._open_books(out, sender)
-            sender.send_messages(out, [itch.system_event("Q", OPEN_NS)], OPEN_NS)
+            sender = _Sender(out, self.symbols)
+            sender.send_messages(itch.opening(self.symbols, PRE_OPEN_NS), PRE_OPEN_NS)
+            self._open_books(sender)
+            sender.send_messages([itch.system_event("Q", OPEN_NS)], OPEN_NS)
             for first in range(0, self.events, EVENTS):
                 count = min(EVENTS, self.events - first)
                 plant = first <= self.events // 2 < first + count
-                sender.send(out, self._block(first, count), plant)
+                sender.send(self._block(first, count), plant)
                 report(count)
             for code in "MEC":
-                sender.send_messages(out, [itch.system_event(code, CLOSE_NS)], CLOSE_NS)
-        quote = _filled(self._day.quote)
+                sender.send_messages([itch.system_event(code, CLOSE_NS)], CLOSE_NS)
+        tap, quote = sender.tap, _filled(self._day.quote)
         return Oracle(
-            self.symbols, self.books, quote, sender.sequence - 1, sender.packets, sender.planted
+            self.symbols, self.books, quote, tap.sequence - 1, tap.packets, sender.planted
         )
 
-    def _open_books(self, out: BinaryIO, sender: "_Sender") -> None:
+    def _open_books(self, sender: "_Sender") -> None:
         """Orders that rest before the market opens."""
         n = len(self.symbols)
         instruments = np.tile(np.arange(n), OPENING_ORDERS)
         words = draws.words(self.seed, _ORDER_STREAM, instruments.size, 2)
         words[:, 0] &= np.uint64(1 << 10)  # an add, on either side, by no informed trader
         times = PRE_OPEN_NS + 1_000_000 * np.arange(1, instruments.size + 1)
-        sender.send(out, self._played(times, instruments, words), plant=False)
+        sender.send(self._played(times, instruments, words), plant=False)
 
     def _block(self, first: int, count: int) -> Records:
         """The next `count` events: when, for which instrument, and what comes of them."""
@@ -169,44 +169,31 @@ class SimulatedDay:
 
 
 class _Sender:
-    """Numbers messages, packs them, disturbs two packets, and writes the capture."""
+    """Sends records and messages through a tap; disturbs two packets on the way."""
 
-    def __init__(self, symbols: list[str]) -> None:
-        self.sequence, self.packets, self.planted = 1, 0, list[Planted]()
+    def __init__(self, out: BinaryIO, symbols: list[str]) -> None:
+        self.tap, self.planted = Tap(out, MIDNIGHT_NS), list[Planted]()
         self._symbols = itch.symbol_words(symbols)
-        self._last_ns = MIDNIGHT_NS
 
-    def send(self, out: BinaryIO, records: Records, plant: bool) -> None:
+    def send(self, records: Records, plant: bool) -> None:
         """Send records; `plant` makes one packet late and another come twice."""
         starts = np.zeros(records.size + 1, np.int64)
         buffer = np.zeros(records.size * 64 + SLACK, np.uint8)
         starts[-1] = itch.write(records, self._symbols, buffer, starts)
-        self._send(out, buffer, starts, MIDNIGHT_NS + timestamp(records), plant)
+        self._send(buffer, starts, MIDNIGHT_NS + timestamp(records), plant)
 
-    def send_messages(self, out: BinaryIO, messages: list[bytes], now_ns: int) -> None:
+    def send_messages(self, messages: list[bytes], now_ns: int) -> None:
         """Send messages that are bytes already, all at one time."""
-        framed = [len(message).to_bytes(2) + message for message in messages]
-        starts = np.cumsum([0, *map(len, framed)])
-        times = np.full(len(framed), MIDNIGHT_NS + now_ns)
-        self._send(
-            out, np.frombuffer(b"".join(framed), np.uint8).copy(), starts, times, plant=False
-        )
+        buffer, starts = itch.framed(messages)
+        times = np.full(len(messages), MIDNIGHT_NS + now_ns)
+        self._send(buffer, starts, times, plant=False)
 
-    def _send(
-        self, out: BinaryIO, buffer: np.ndarray, starts: Ints, times: Ints, plant: bool
-    ) -> None:
-        firsts = np.zeros(times.size + 1, np.int64)
-        count = wire.packets(starts, times, wire.HOLD_NS, wire.MOST_PAYLOAD, firsts)
-        order = np.arange(count)
-        if plant and count > FEWEST_TO_PLANT:
+    def _send(self, buffer: np.ndarray, starts: Ints, times: Ints, plant: bool) -> None:
+        firsts = self.tap.packed(starts, times)
+        order = np.arange(firsts.size - 1)
+        if plant and order.size > FEWEST_TO_PLANT:
             order = self._disturbed(order, firsts)
-        feed = wire.Feed(buffer, starts, times, self.sequence)
-        room = int(starts[-1] + (count + 4) * (wire.HEADERS + wire.PCAP_RECORD))
-        frames = np.zeros(2 * room, np.uint8)
-        size, self._last_ns = wire.capture(feed, firsts, order, self._last_ns, frames)
-        out.write(frames[:size].tobytes())
-        self.sequence += times.size
-        self.packets += count
+        self.tap.send(buffer, starts, times, firsts, order)
 
     def _disturbed(self, order: Ints, firsts: Ints) -> Ints:
         """One packet is missing where it should be and comes 40 packets later; one comes twice."""
@@ -217,7 +204,7 @@ class _Sender:
             self.planted.append(
                 Planted(
                     what,
-                    self.sequence + int(firsts[packet]),
+                    self.tap.sequence + int(firsts[packet]),
                     int(firsts[packet + 1] - firsts[packet]),
                 )
             )

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from tapeout.hdl.itch.layout import MESSAGES
 from tapeout.hdl.itch.model import encode
 from tapeout.kernels._jit import jit
 from tapeout.kernels.tape.itch import (
@@ -22,13 +23,29 @@ from tapeout.kernels.tape.record import STAMP_BITS, Ints, Records
 from tapeout.kernels.tape.wire import Bytes, put16, put32, put64
 
 PREFIX = 2
+IMBALANCE = ord("I")
+_FIELDS = MESSAGES["I"].fields
+IMBALANCE_SHARES, PRICE_VARIATION = (
+    _FIELDS[name].start for name in ("imbalance_shares", "price_variation")
+)
+FAR_PRICE, NEAR_PRICE = _FIELDS["far_price"].start, _FIELDS["near_price"].start
+
+
+@jit
+def _imbalance(wire: Bytes, body: int, shares: int, price: int) -> None:
+    """What a record lacks of an imbalance: its shares; far and near price are the reference's."""
+    put64(wire, body + IMBALANCE_SHARES, shares)
+    put32(wire, body + FAR_PRICE, price)
+    put32(wire, body + NEAR_PRICE, price)
+    wire[body + PRICE_VARIATION] = ord("L")
 
 
 @jit
 def write(records: Records, symbols: Any, wire: Bytes, starts: Ints) -> int:
     """Encode records one behind the other, each with its two-byte length in front.
 
-    Whole are only types whose every field is in the record, or is the symbol: SAFECXDUPQB.
+    Whole are only types whose every field is in the record, or is the symbol: SAFECXDUPQB; and I,
+    whose other fields `_imbalance` fills in.
 
     `symbols` (65536,) uint64 is the symbol of each locate as a big-endian integer. `starts` (M,)
     receives where each message's length stands. Returns the bytes written.
@@ -63,8 +80,16 @@ def write(records: Records, symbols: Any, wire: Bytes, starts: Ints) -> int:
             put32(wire, body + MPID[kind], record.mpid)
         if CODE[kind] != 0:
             wire[body + CODE[kind]] = record.code
+        if kind == IMBALANCE:
+            _imbalance(wire, body, np.int64(record.other), np.int64(record.price))
         at = body + LENGTHS[kind]
     return at
+
+
+def framed(messages: list[bytes]) -> tuple[Bytes, Ints]:
+    """Messages one behind the other as `write` leaves them, and where each starts, (M + 1,)."""
+    parts = [len(message).to_bytes(PREFIX) + message for message in messages]
+    return np.frombuffer(b"".join(parts), np.uint8).copy(), np.cumsum([0, *map(len, parts)])
 
 
 def symbol_words(symbols: list[str]) -> np.ndarray[Any, np.dtype[np.uint64]]:
