@@ -33,6 +33,7 @@ _HOME = {
     "run": "tapeout.service.run",
     "read_prices": "tapeout.market.prices",
     "risk_report": "tapeout.service.assess",
+    "simulate": "tapeout.service.simulate",
     "value_at_risk": "tapeout.risk.var",
 }
 __all__ = sorted(_HOME)

@@ -8,6 +8,7 @@ instrument (98 MB for 8,000), 40 bytes an order that may rest, and one block of 
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tapeout.kernels.tape.itch import SLACK
-from tapeout.kernels.tape.record import RECORD_DTYPE, Ints, timestamp
+from tapeout.kernels.tape.record import RECORD_DTYPE, Ints
 from tapeout.kernels.tape.wire import Bytes
 from tapeout.sim import draws
 from tapeout.sim.day import CLOSE_NS, MIDNIGHT_NS, OPEN_NS, PRE_OPEN_NS
@@ -123,8 +124,13 @@ class Crowd:
     def __iter__(self) -> Iterator[Block]:
         yield self._said(itch.opening(self._listed.symbols, PRE_OPEN_NS), PRE_OPEN_NS)
         yield self._said([itch.system_event("Q", OPEN_NS)], OPEN_NS)
-        for first in range(0, self.messages, BLOCK):
-            yield self._acted(first // BLOCK, min(BLOCK, self.messages - first))
+        with ThreadPoolExecutor(1) as beside:  # what is drawn depends on no book
+            ahead = beside.submit(self._drawn, 0)
+            for first in range(0, self.messages, BLOCK):
+                drawn = ahead.result()
+                if first + BLOCK < self.messages:
+                    ahead = beside.submit(self._drawn, first + BLOCK)
+                yield self._acted(*drawn)
         yield self._said([itch.system_event(code, CLOSE_NS) for code in "MEC"], CLOSE_NS)
 
     @property
@@ -138,22 +144,23 @@ class Crowd:
         wire, starts = itch.framed(messages)
         return Block(wire, starts, np.full(len(messages), now_ns))
 
-    def _acted(self, block: int, count: int) -> Block:
-        """The next `count` acts of traders."""
-        self._sent += count
-        records = np.zeros(count, RECORD_DTYPE)
+    def _drawn(self, first: int) -> tuple[Ints, Names, draws.Words]:
+        """When messages `first`, ... come, in which names, and what decides the acts."""
+        block, count = first // BLOCK, min(BLOCK, self.messages - first)
         times = self._clock.times(draws.words(self.seed, _ARRIVALS + block, count))
-        acts(
-            self._books,
-            np.minimum(times, CLOSE_NS - 1),
-            self._names(draws.words(self.seed, _NAMES + block, count)),
-            draws.words(self.seed, _ACTS + block, count, 2),
-            records,
-        )
-        starts = np.zeros(count + 1, np.int64)
-        wire = np.empty(count * 64 + SLACK, np.uint8)
+        names = self._names(draws.words(self.seed, _NAMES + block, count))
+        acting = draws.words(self.seed, _ACTS + block, count, 2)
+        return np.minimum(times, CLOSE_NS - 1), names, acting
+
+    def _acted(self, times: Ints, names: Names, acting: draws.Words) -> Block:
+        """The next acts of traders, and what the exchange says to them."""
+        self._sent += times.size
+        records = np.zeros(times.size, RECORD_DTYPE)
+        acts(self._books, times, names, acting, records)
+        starts = np.zeros(times.size + 1, np.int64)
+        wire = np.empty(times.size * 64 + SLACK, np.uint8)
         starts[-1] = itch.write(records, self._words, wire, starts)
-        return Block(wire[: starts[-1]], starts, timestamp(records))
+        return Block(wire[: starts[-1]], starts, times)
 
     def _names(self, words: draws.Words) -> Names:
         """Which instrument each message is about: by activity, or the one before."""
