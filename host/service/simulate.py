@@ -63,9 +63,11 @@ def simulate(
     """
     meter, advance = Meter(), (progress or Silent()).stage("simulating the exchange", messages)
     try:
-        with whole(Path(out)) as path, meter.timing("day") as reading:
-            oracle = crowd.write(path, seed, messages, instruments, container, advance)
-            reading.items = oracle.messages
+        with whole(Path(out)) as path:
+            crowd.write(path, seed, 1, 1, container)  # compiled before the clock
+            with meter.timing("day") as reading:
+                oracle = crowd.write(path, seed, messages, instruments, container, advance)
+                reading.items = oracle.messages
     except ValueError as reason:
         raise DataError(str(reason)) from None
     return Simulation(Path(out), Path(out).stat().st_size, oracle, meter["day"].ns_per_item)
