@@ -23,7 +23,7 @@ from tapeout.sim.day import CLOSE_NS, MIDNIGHT_NS, OPEN_NS, PRE_OPEN_NS
 from tapeout.sim.exchange import itch, matching
 from tapeout.sim.habits import acts
 from tapeout.sim.hawkes import BRANCHING_PER_MILLE, Hawkes
-from tapeout.sim.listing import LEVELS, Names, listing, rooms
+from tapeout.sim.listing import LEVELS, Names, chosen, listing, rooms
 from tapeout.sim.tap import Tap
 
 INSTRUMENTS, MESSAGES = 8_000, 20_000_000
@@ -32,7 +32,7 @@ SECONDS = 21_600  # the messages come in about six hours from the open
 BLOCK = 1 << 15  # messages; another number would mean other bytes
 LEFT_PER_MILLE = 60  # messages in 1,000 that leave an order behind, with room to spare
 MOST_LIVE = 4_000_000  # orders that rest, about
-SAME_NAME = 77  # messages in 256 that are about the name of the one before: 30 %
+SAME_NAME = 77  # messages in 256 that stay on the name of the one before: 30 %
 _ARRIVALS, _NAMES, _ACTS = 1 << 40, 2 << 40, 3 << 40  # streams, one a block from there on
 
 Report = Callable[[float], object]
@@ -118,8 +118,9 @@ class Crowd:
         self._books = matching.exchange(self._listed.floor, LEVELS, room, self._listed.tick)
         self._clock = Hawkes(1_000 * messages // SECONDS, OPEN_NS, branching_per_mille)
         self._words = itch.symbol_words(self._listed.symbols)
-        self._name = np.uint16(0)
+        self._name = 0
         self._sent = 0
+        self._records = np.zeros(BLOCK, RECORD_DTYPE)
 
     def __iter__(self) -> Iterator[Block]:
         yield self._said(itch.opening(self._listed.symbols, PRE_OPEN_NS), PRE_OPEN_NS)
@@ -148,29 +149,21 @@ class Crowd:
         """When messages `first`, ... come, in which names, and what decides the acts."""
         block, count = first // BLOCK, min(BLOCK, self.messages - first)
         times = self._clock.times(draws.words(self.seed, _ARRIVALS + block, count))
-        names = self._names(draws.words(self.seed, _NAMES + block, count))
+        names = np.zeros(count, np.uint16)
+        words = draws.words(self.seed, _NAMES + block, count)
+        self._name = chosen(self._listed.choice, words, SAME_NAME, self._name, names)
         acting = draws.words(self.seed, _ACTS + block, count, 2)
         return np.minimum(times, CLOSE_NS - 1), names, acting
 
     def _acted(self, times: Ints, names: Names, acting: draws.Words) -> Block:
         """The next acts of traders, and what the exchange says to them."""
         self._sent += times.size
-        records = np.zeros(times.size, RECORD_DTYPE)
+        records = self._records[: times.size]
         acts(self._books, times, names, acting, records)
         starts = np.zeros(times.size + 1, np.int64)
         wire = np.empty(times.size * 64 + SLACK, np.uint8)
         starts[-1] = itch.write(records, self._words, wire, starts)
         return Block(wire[: starts[-1]], starts, times)
-
-    def _names(self, words: draws.Words) -> Names:
-        """Which instrument each message is about: by activity, or the one before."""
-        choice = self._listed.choice
-        drawn = choice[((words >> np.uint64(16)) % np.uint64(choice.size)).astype(np.int64)]
-        stays = (words & np.uint64(0xFF)) < SAME_NAME
-        source = np.maximum.accumulate(np.where(stays, 0, np.arange(1, words.size + 1)))
-        names = np.concatenate([[self._name], drawn])[source]
-        self._name = names[-1]
-        return names
 
 
 def write_messages(

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tapeout.kernels._jit import jit
 from tapeout.kernels.tape.record import Ints
-from tapeout.sim.draws import words
+from tapeout.sim.draws import Words, words
 from tapeout.sim.exchange.matching import CENT
 
 Names = np.ndarray[Any, np.dtype[np.uint16]]  # instruments, counted from 0
@@ -63,3 +64,16 @@ def rooms(listed: Listing, messages: int, per_mille: int) -> Ints:
     total = int(listed.activity.sum())
     shares = [messages * int(part) // total for part in listed.activity]
     return np.array([64 + share * per_mille // 1_000 + 8 * isqrt(share) for share in shares])
+
+
+@jit
+def chosen(choice: Names, draws: Words, same: int, name: int, out: Names) -> int:
+    """The instruments of the next messages, by activity, in `out` (E,); returns the last.
+
+    `same` messages in 256 stay on the `name` of the one before.
+    """
+    for place in range(out.size):
+        if np.int64(draws[place] & np.uint64(0xFF)) >= same:
+            name = np.int64(choice[(draws[place] >> np.uint64(16)) % np.uint64(choice.size)])
+        out[place] = name
+    return name
