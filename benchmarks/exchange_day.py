@@ -3,6 +3,7 @@
 import harness
 from inputs import FOLDER
 
+from tapeout.sim import crowd
 from tapeout.sim.day import SimulatedDay
 
 
@@ -15,6 +16,12 @@ def run(bench: harness.Benchmark) -> None:
         SimulatedDay(harness.SEED, 64, events).write(FOLDER / "day.pcap")
 
     bench.compare("order flow to capture, 64 instruments", day, messages, "ns/message")
+
+    many = bench.size(2_000_000, 200_000)
+    bench.compare(
+        "order flow to messages, 8,000 instruments",
+        lambda: crowd.write_messages(harness.SEED, many), many, "ns/message",
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
