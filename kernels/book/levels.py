@@ -32,9 +32,20 @@ def short_of(runs: Ints, pool: Ints, used: Ints, side: int) -> int:
 
 
 @jit
-def _widen(runs: Ints, pool: Ints, used: Ints, side: int) -> None:
-    """Move a full run to the end of the pool, with twice the room."""
-    room = max(2 * runs[side, ROOM], FIRST_ROOM)
+def with_spare(runs: Ints, pool: Ints, used: Ints, side: int, more: int) -> bool:
+    """Give a run room for `more` levels; False where the pool is too short, and nothing is done."""
+    if runs[side, LEVELS] + more <= runs[side, ROOM]:
+        return True
+    room = max(2 * runs[side, ROOM], runs[side, LEVELS] + more, FIRST_ROOM)
+    if used[0] + room > pool.shape[0]:
+        return False
+    _widen(runs, pool, used, side, room)
+    return True
+
+
+@jit
+def _widen(runs: Ints, pool: Ints, used: Ints, side: int, room: int) -> None:
+    """Move a run to the end of the pool, where it has more room."""
     old, new = runs[side, START], used[0]
     for level in range(runs[side, LEVELS]):
         pool[new + level, PRICE] = pool[old + level, PRICE]
@@ -62,7 +73,7 @@ def _place(runs: Ints, pool: Ints, side: int, price: int) -> int:
 def put(runs: Ints, pool: Ints, used: Ints, side: int, price: int, lots: int) -> None:
     """Add lots at a price; the level is made if it is not there. `short_of` must be 0."""
     if runs[side, LEVELS] == runs[side, ROOM]:
-        _widen(runs, pool, used, side)
+        _widen(runs, pool, used, side, max(2 * runs[side, ROOM], FIRST_ROOM))
     at, end = _place(runs, pool, side, price), runs[side, START] + runs[side, LEVELS]
     if at < end and pool[at, PRICE] == price:
         pool[at, LOTS] += lots

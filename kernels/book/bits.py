@@ -1,0 +1,90 @@
+"""What a processor does in one step and NumPy has no word for: select, count zeros, prefetch.
+
+In compiled code each is one instruction and no branch. Called from Python they are the plain
+definition.
+"""
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, overload
+
+WORD = ir.IntType(64)
+ALL = (1 << 64) - 1
+WRITE, KEEP, DATA = 1, 3, 1  # what llvm.prefetch is told: for writing, all cache levels, not code
+
+
+def select(wanted: Any, this: Any, other: Any) -> Any:
+    """`this` where `wanted` is not 0, else `other`; both are there already."""
+    return this if wanted else other
+
+
+def leading_zeros(word: int) -> Any:
+    """Zero bits above the highest one; 64 of 0."""
+    return np.uint64(64 - int(word).bit_length())
+
+
+def rotate_left(word: int, by: int) -> Any:
+    """The 64 bits, turned so that bit 0 becomes bit `by`."""
+    wide = int(word) << (int(by) & 63)
+    return np.uint64((wide | wide >> 64) & ALL)
+
+
+def prefetch(array: Any, at: int) -> None:
+    """Ask for the cache line of element `at`, to write to it; the element need not exist."""
+
+
+@intrinsic
+def _select(typing: Any, wanted: Any, this: Any, other: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        flag = builder.icmp_unsigned("!=", args[0], ir.Constant(WORD, 0))
+        return builder.select(flag, args[1], args[2])
+
+    return types.uint64(types.uint64, types.uint64, types.uint64), generate
+
+
+@intrinsic
+def _leading_zeros(typing: Any, word: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(WORD, [WORD, ir.IntType(1)])
+        count = builder.module.declare_intrinsic("llvm.ctlz", [WORD], kind)
+        return builder.call(count, [args[0], ir.Constant(ir.IntType(1), 0)])
+
+    return types.uint64(types.uint64), generate
+
+
+@intrinsic
+def _rotate_left(typing: Any, word: Any, by: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(WORD, [WORD, WORD, WORD])
+        funnel = builder.module.declare_intrinsic("llvm.fshl", [WORD], kind)
+        return builder.call(funnel, [args[0], args[0], args[1]])
+
+    return types.uint64(types.uint64, types.uint64), generate
+
+
+@intrinsic
+def _prefetch(typing: Any, array: Any, at: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        start = context.make_array(signature.args[0])(context, builder, args[0]).data
+        size = context.get_abi_sizeof(context.get_data_type(signature.args[0].dtype))
+        offset = builder.mul(args[1], ir.Constant(WORD, size))
+        pointer = ir.IntType(8).as_pointer()
+        line = builder.inttoptr(builder.add(builder.ptrtoint(start, WORD), offset), pointer)
+        hint = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [pointer, hint, hint, hint])
+        fetch = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
+        builder.call(fetch, [line, *(ir.Constant(hint, what) for what in (WRITE, KEEP, DATA))])
+        return context.get_dummy_value()
+
+    return types.void(array, types.uint64), generate
+
+
+overload(select, inline="always")(
+    lambda wanted, this, other: lambda wanted, this, other: _select(wanted, this, other)
+)
+overload(leading_zeros, inline="always")(lambda word: lambda word: _leading_zeros(word))
+overload(rotate_left, inline="always")(lambda word, by: lambda word, by: _rotate_left(word, by))
+overload(prefetch, inline="always")(lambda array, at: lambda array, at: _prefetch(array, at))

@@ -1,0 +1,155 @@
+"""Where the 64 near ticks of a side stand, and the levels that are far from them.
+
+A side is 2 * locate, one more for asks. Its *key* counts ticks so that a larger one is better: the
+tick itself for bids, its complement for asks. Keys in (high - 64, high] are near, at `key % 64` of
+a ring; all other levels, and prices between two ticks, are far, in the sorted runs of `levels`.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from tapeout.kernels._jit import jit
+from tapeout.kernels.book.bits import leading_zeros, rotate_left
+from tapeout.kernels.book.levels import LEVELS, LOTS, PRICE, START, put, take, with_spare
+from tapeout.kernels.tape.record import Ints
+
+NEAR = 64
+AHEAD = 16  # ticks kept free above the best price when the window moves
+IDLE = 40  # the window comes down when the best price is further below its top
+FAR_AWAY = 1 << 40  # no key is near this
+PENNY, DOLLAR = 100, 10_000  # ticks of 1/10,000 dollar; below a dollar a tick is one of them
+RECIPROCAL, SHIFT = 1_374_389_535, 37  # price * RECIPROCAL >> SHIFT is price // PENNY (u32)
+ALL_ONES = 0xFFFFFFFF
+
+#: Eight words a side, one cache line. `BITS` tells the taken places of the ring, `HIGH` the best
+#: near key; a tick is price * MULTIPLIER >> DOWN, and GRID prices apart from the next. `TOP` is the
+#: best price as a rank, one more than the price or its complement, 0 of an empty side; `FAR` is the
+#: same of the far levels alone.
+BITS, HIGH, MULTIPLIER, DOWN, GRID, TOP, TOP_LOTS, FAR = range(8)
+WORDS = 8
+
+#: (sides * 8,) and (sides * 64,) uint64: the words, and the lots at each near tick.
+Heads = np.ndarray[Any, np.dtype[np.uint64]]
+
+
+@jit
+def mirror(side: int) -> int:
+    """What turns a price or tick into one of which the larger is better, and back: by xor."""
+    return ALL_ONES if side & 1 else 0
+
+
+@jit
+def _key(heads: Heads, side: int, price: int) -> int:
+    """The key of a price; that of the tick below where it stands between two."""
+    return price // np.int64(heads[side * WORDS + GRID]) ^ mirror(side)
+
+
+@jit
+def _on_grid(heads: Heads, side: int, price: int) -> bool:
+    return price % np.int64(heads[side * WORDS + GRID]) == 0
+
+
+@jit
+def _open(heads: Heads, side: int, price: int) -> None:
+    """Choose grid and window for the first level of a side."""
+    penny = price >= DOLLAR or price % PENNY == 0
+    at = side * WORDS
+    heads[at + GRID] = PENNY if penny else 1
+    heads[at + MULTIPLIER] = RECIPROCAL if penny else 1
+    heads[at + DOWN] = SHIFT if penny else 0
+    heads[at + HIGH] = _key(heads, side, price) + AHEAD
+
+
+@jit
+def _set_near(heads: Heads, near: Heads, side: int, key: int, lots: int) -> None:
+    """Put a level where the ring has none."""
+    near[side * NEAR + key % NEAR] = lots
+    heads[side * WORDS + BITS] |= np.uint64(1) << np.uint64(key % NEAR)
+
+
+@jit
+def _raise(
+    heads: Heads, near: Heads, runs: Ints, pool: Ints, used: Ints, side: int, high: int
+) -> None:
+    """Move the window up to `high`; levels that fall out of it go far, worst first."""
+    at, old = side * WORDS, np.int64(heads[side * WORDS + HIGH])
+    for key in range(old - NEAR + 1, old + 1):
+        bit = np.uint64(1) << np.uint64(key % NEAR)
+        if key <= high - NEAR and heads[at + BITS] & bit != np.uint64(0):
+            price = (key ^ mirror(side)) * np.int64(heads[at + GRID])
+            put(runs, pool, used, side, price, np.int64(near[side * NEAR + key % NEAR]))
+            near[side * NEAR + key % NEAR] = 0
+            heads[at + BITS] ^= bit
+    heads[at + HIGH] = high
+
+
+@jit
+def _lower(heads: Heads, near: Heads, runs: Ints, pool: Ints, side: int, high: int) -> None:
+    """Move the window down to `high`; far levels on its ticks come in."""
+    start, end = runs[side, START], runs[side, START] + runs[side, LEVELS]
+    kept = end
+    while kept > start and _key(heads, side, pool[kept - 1, PRICE]) > high - NEAR:
+        kept -= 1
+    for level in range(kept, end):
+        price, lots = pool[level, PRICE], pool[level, LOTS]
+        if _on_grid(heads, side, price):
+            _set_near(heads, near, side, _key(heads, side, price), lots)
+        else:
+            pool[kept, PRICE], pool[kept, LOTS] = price, lots
+            kept += 1
+    runs[side, LEVELS] = kept - start
+    heads[side * WORDS + HIGH] = high
+
+
+@jit
+def _mark_far(heads: Heads, runs: Ints, pool: Ints, side: int) -> None:
+    """Note the best far level."""
+    best = runs[side, START] + runs[side, LEVELS] - 1
+    there = runs[side, LEVELS] > 0
+    heads[side * WORDS + FAR] = (pool[best, PRICE] ^ mirror(side)) + 1 if there else 0
+
+
+@jit
+def change_far(
+    heads: Heads, near: Heads, runs: Ints, pool: Ints, used: Ints, side: int, price: int, lots: int
+) -> bool:
+    """Add lots at a price that is not near, or take (below 0) lots off one that is there.
+
+    False where the pool is too short: then nothing is done.
+    """
+    at = side * WORDS
+    if lots < 0:
+        take(runs, pool, side, price, -lots)
+        _mark_far(heads, runs, pool, side)
+        return True
+    if heads[at + BITS] == np.uint64(0) and runs[side, LEVELS] == 0:
+        _open(heads, side, price)
+    key, on_grid = _key(heads, side, price), _on_grid(heads, side, price)
+    if not with_spare(runs, pool, used, side, NEAR + 1 if key > heads[at + HIGH] else 1):
+        return False
+    if on_grid and key > np.int64(heads[at + HIGH]):
+        _raise(heads, near, runs, pool, used, side, key + AHEAD)
+    high = np.int64(heads[at + HIGH])
+    if on_grid and high - key < NEAR:
+        _set_near(heads, near, side, key, lots)
+    else:
+        put(runs, pool, used, side, price, lots)
+        best = high - np.int64(leading_zeros(rotate_left(heads[at + BITS], np.uint64(63 - high))))
+        if heads[at + BITS] != np.uint64(0) and high - best > IDLE:
+            _lower(heads, near, runs, pool, side, best + AHEAD)
+    _mark_far(heads, runs, pool, side)
+    return True
+
+
+@jit
+def settle(heads: Heads, near: Heads, runs: Ints, pool: Ints, side: int) -> None:
+    """Bring the window to the best far level on a tick if nothing is near."""
+    if heads[side * WORDS + BITS] != np.uint64(0):
+        return
+    for level in range(runs[side, START] + runs[side, LEVELS] - 1, runs[side, START] - 1, -1):
+        if _on_grid(heads, side, pool[level, PRICE]):
+            high = _key(heads, side, pool[level, PRICE]) + AHEAD
+            _lower(heads, near, runs, pool, side, high)
+            _mark_far(heads, runs, pool, side)
+            return
