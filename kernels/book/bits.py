@@ -13,11 +13,12 @@ from numba.extending import intrinsic, overload
 
 WORD = ir.IntType(64)
 ALL = (1 << 64) - 1
+LINE = 8  # words
 WRITE, KEEP, DATA = 1, 3, 1  # what llvm.prefetch is told: for writing, all cache levels, not code
 
 
 def select(wanted: Any, this: Any, other: Any) -> Any:
-    """`this` where `wanted` is not 0, else `other`; both are there already."""
+    """The first where `wanted` is not 0, else the other; both are there already."""
     return this if wanted else other
 
 
@@ -36,7 +37,13 @@ def prefetch(array: Any, at: int) -> None:
     """Ask for the cache line of element `at`, to write to it; the element need not exist."""
 
 
-@intrinsic
+def zeros(words: int) -> Any:
+    """That many zero uint64, the first at the start of a cache line."""
+    room = np.zeros(words + LINE, np.uint64)
+    skip = -(room.ctypes.data // 8) % LINE
+    return room[skip : skip + words]
+
+
 def _select(typing: Any, wanted: Any, this: Any, other: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         flag = builder.icmp_unsigned("!=", args[0], ir.Constant(WORD, 0))
@@ -45,7 +52,6 @@ def _select(typing: Any, wanted: Any, this: Any, other: Any) -> Any:
     return types.uint64(types.uint64, types.uint64, types.uint64), generate
 
 
-@intrinsic
 def _leading_zeros(typing: Any, word: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kind = ir.FunctionType(WORD, [WORD, ir.IntType(1)])
@@ -55,7 +61,6 @@ def _leading_zeros(typing: Any, word: Any) -> Any:
     return types.uint64(types.uint64), generate
 
 
-@intrinsic
 def _rotate_left(typing: Any, word: Any, by: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kind = ir.FunctionType(WORD, [WORD, WORD, WORD])
@@ -65,7 +70,6 @@ def _rotate_left(typing: Any, word: Any, by: Any) -> Any:
     return types.uint64(types.uint64, types.uint64), generate
 
 
-@intrinsic
 def _prefetch(typing: Any, array: Any, at: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         start = context.make_array(signature.args[0])(context, builder, args[0]).data
@@ -82,9 +86,14 @@ def _prefetch(typing: Any, array: Any, at: Any) -> Any:
     return types.void(array, types.uint64), generate
 
 
+#: An intrinsic is called without its typing context, which no type checker sees.
+_selected: Any = intrinsic(_select)
+_counted: Any = intrinsic(_leading_zeros)
+_rotated: Any = intrinsic(_rotate_left)
+_fetched: Any = intrinsic(_prefetch)
 overload(select, inline="always")(
-    lambda wanted, this, other: lambda wanted, this, other: _select(wanted, this, other)
+    lambda wanted, this, other: lambda wanted, this, other: _selected(wanted, this, other)
 )
-overload(leading_zeros, inline="always")(lambda word: lambda word: _leading_zeros(word))
-overload(rotate_left, inline="always")(lambda word, by: lambda word, by: _rotate_left(word, by))
-overload(prefetch, inline="always")(lambda array, at: lambda array, at: _prefetch(array, at))
+overload(leading_zeros, inline="always")(lambda word: lambda word: _counted(word))
+overload(rotate_left, inline="always")(lambda word, by: lambda word, by: _rotated(word, by))
+overload(prefetch, inline="always")(lambda array, at: lambda array, at: _fetched(array, at))

@@ -6,7 +6,7 @@ import numpy as np
 
 from tapeout.hdl.itch.layout import MESSAGES, source
 from tapeout.hdl.layout import Fault
-from tapeout.kernels._jit import jit
+from tapeout.kernels._jit import lean
 from tapeout.kernels.book.bits import prefetch, select
 from tapeout.kernels.tape.faults import Ledger, note
 from tapeout.kernels.tape.record import Ints
@@ -30,12 +30,15 @@ def _traits(kind: str) -> int:
         bool(kind in kinds) * int(bit)
         for kinds, bit in (("ECXDU", LEAVES), ("AFU", ENTERS), ("DU", WHOLE), ("U", MOVES))
     )
-    at = {field: source(kind, field) for field in ("shares", "price")}
-    lots, price = (at[field].start if at[field] else 0 for field in ("shares", "price"))
+    found = (source(kind, field) for field in ("shares", "price"))
+    lots, price = (field.start if field else 0 for field in found)
     return acts | lots << int(LOTS_AT) | price << int(PRICE_AT) | MESSAGES[kind].length << 24
 
 
-TRAITS = np.array([_traits(chr(t)) if chr(t) in MESSAGES else 0 for t in range(256)], np.uint64)
+UNKNOWN = 1 << 63  # far above every length
+TRAITS = np.array(
+    [_traits(chr(t)) if chr(t) in MESSAGES else UNKNOWN for t in range(256)], np.uint64
+)
 
 #: What a fold knows between two calls. `EXTENT` and `AT` are where it reads, `NEXT` of `FOUND`
 #: messages of the block are resolved, `DONE` of `OPS` level ops applied. `SEEN` counts messages,
@@ -63,13 +66,13 @@ def block() -> Block:
     return Block(np.zeros(9, np.int64), *words)
 
 
-@jit
+@lean
 def _odd(wire: Bytes, at: int, stop: int, bare: bool, seen: int, log: Ledger) -> int:
     """Count a message whose length is not its type's; returns its length, -1 if it is not whole.
 
     Only a prefix of zero in a bare file takes its length from the type, see `binary_messages`.
     """
-    prefix, length = np.int64(be16(wire, at - PREFIX)), np.int64(TRAITS[wire[at]] >> LENGTH)
+    prefix, length = np.int64(be16(wire, at - PREFIX)), np.int64(TRAITS[wire[at]] >> LENGTH & BYTE)
     if prefix == 0 and bare:
         if length == 0 or at + length > stop:
             return -1
@@ -82,7 +85,7 @@ def _odd(wire: Bytes, at: int, stop: int, bare: bool, seen: int, log: Ledger) ->
     return prefix
 
 
-@jit
+@lean
 def parse(
     wire: Bytes,
     extents: Ints,
@@ -95,9 +98,9 @@ def parse(
 ) -> None:
     """Find the next `BLOCK` book messages, or fewer at the end.
 
-    A slot of the order store is asked for at ((reference >> shape[0]) & shape[1]) << shape[2].
+    A slot of the order store is asked for at (reference & shape[0]) << shape[1].
     """
-    drop, mask, width = shape[0], shape[1], shape[2]
+    mask, width = shape[0], shape[1]
     extent, at, found, seen = cursor[EXTENT], cursor[AT], 0, cursor[SEEN]
     stop = extents[extent, 1] if extent < extents.shape[0] else at
     references = NONE
@@ -120,8 +123,8 @@ def parse(
         messages[2 * found + 1] = start
         first = be64(wire, start + REFERENCE_AT)
         other = select(traits & MOVES, be64(wire, start + OTHER_AT), first)
-        prefetch(slots, (first >> drop & mask) << width)
-        prefetch(slots, (other >> drop & mask) << width)
+        prefetch(slots, (first & mask) << width)
+        prefetch(slots, (other & mask) << width)
         acts = traits & (LEAVES | ENTERS)
         references |= select(acts, first | other, NONE)
         found += acts != NONE

@@ -5,25 +5,30 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tapeout.hdl.layout import Fault
-from tapeout.kernels._jit import jit
-from tapeout.kernels.book.bits import leading_zeros, rotate_left, select
+from tapeout.kernels._jit import lean
+from tapeout.kernels.book.bits import leading_zeros, rotate_left, select, zeros
 from tapeout.kernels.book.blocks import DONE, NONE, ONE, OPS, ROWS, TIME
-from tapeout.kernels.book.levels import LEVELS, LOTS, START, depth
+from tapeout.kernels.book.levels import LEVELS, LOTS, PRICE, START, depth
 from tapeout.kernels.book.window import (
     ALL_ONES,
     BITS,
-    DOWN,
-    FAR,
+    FAR_AT,
     FAR_AWAY,
-    GRID,
+    FAR_DROPS,
     HIGH,
-    MULTIPLIER,
     NEAR,
+    PENNIES,
+    PENNY,
+    RANK,
+    RECIPROCAL,
+    SHIFT,
     TOP,
     TOP_LOTS,
     WORDS,
     Heads,
     change_far,
+    grid,
+    high,
     mirror,
     settle,
 )
@@ -37,16 +42,15 @@ from tapeout.kernels.tape.wire import Bytes, be64
 TOP_DTYPE = np.dtype([("stamp", "<u8"), ("lots", "<u8"), ("price_ticks", "<u4"), ("side", "<i4")])
 TOP_WORDS = 3
 
-_BITS, _HIGH, _MULTIPLIER, _DOWN, _GRID, _TOP, _TOP_LOTS, _FAR = (
-    np.uint64(word) for word in (BITS, HIGH, MULTIPLIER, DOWN, GRID, TOP, TOP_LOTS, FAR)
-)
+_BITS, _HIGH, _TOP, _TOP_LOTS = (np.uint64(word) for word in (BITS, HIGH, TOP, TOP_LOTS))
 _WORDS, _NEAR, _RING, _TWO, _THREE = (np.uint64(word) for word in (WORDS, NEAR, NEAR - 1, 2, 3))
 _ALL_ONES, _CROSSED, _HALF = np.uint64(ALL_ONES), np.uint64(1 << 32), np.uint64(32)
+_RECIPROCAL, _SHIFT, _PENNY = np.uint64(RECIPROCAL), np.uint64(SHIFT), np.uint64(PENNY)
 STAMP_AT, LOCATE_AT = 3, np.uint64(STAMP_BITS)
 
 
 class Ladder(NamedTuple):
-    """All levels: heads and lots of the near ones (see `window`), runs of the far (see `levels`)."""
+    """All levels: the near as in `window`, the far as in `levels`."""
 
     heads: Heads
     near: Heads
@@ -57,36 +61,39 @@ class Ladder(NamedTuple):
 
 def ladder() -> Ladder:
     """No level on any side."""
-    heads = np.zeros((2 * LOCATES, WORDS), np.uint64)
-    heads[:, HIGH] = FAR_AWAY
+    heads = zeros(2 * LOCATES * WORDS)
+    heads[HIGH::WORDS] = FAR_AWAY
     runs, pool = np.zeros((2 * LOCATES, 3), np.int64), np.zeros((1 << 14, 2), np.int64)
-    near = np.zeros(2 * LOCATES * NEAR, np.uint64)
-    return Ladder(heads.reshape(-1), near, runs, pool, np.zeros(1, np.int64))
+    near = zeros(2 * LOCATES * NEAR)
+    return Ladder(heads, near, runs, pool, np.zeros(1, np.int64))
 
 
-@jit
+@lean
 def _best(heads: Heads, near: Heads, at: Any, side: Any) -> tuple[Any, Any]:
     """Rank and lots of the best near level; zeros where there is none."""
-    bits, high = heads[at | _BITS], heads[at | _HIGH]
-    key = high - leading_zeros(rotate_left(bits, ~high))
+    bits, window = heads[at | _BITS], heads[at | _HIGH]
+    key = (window & ~PENNIES) - leading_zeros(rotate_left(bits, ~window))
     flip = NONE - (side & ONE) & _ALL_ONES
-    rank = ((key ^ flip) * heads[at | _GRID] ^ flip) + ONE
+    rank = ((key ^ flip) * select(window & PENNIES, _PENNY, ONE) ^ flip) + ONE
     return select(bits, rank, NONE), near[side * _NEAR | key & _RING]
 
 
-@jit
+@lean
 def _best_of_both(
-    heads: Heads, near: Heads, runs: Ints, pool: Ints, at: Any, side: Any
+    heads: Heads, near: Heads, runs: Ints, pool: Ints, at: Any, side: int
 ) -> tuple[Any, Any]:
-    """Rank and lots of the best level, near or far."""
-    top, standing = _best(heads, near, at, side)
-    if heads[at | _FAR] > top:
+    """Rank and lots of the best level, near or far; there is one."""
+    settle(heads, near, runs, pool, side)
+    top, standing = _best(heads, near, at, np.uint64(side))
+    if runs[side, LEVELS] > 0:
         best = runs[side, START] + runs[side, LEVELS] - 1
-        return heads[at | _FAR], np.uint64(pool[best, LOTS])
+        far = np.uint64((pool[best, PRICE] ^ mirror(side)) + 1)
+        if far > top:
+            return far, np.uint64(pool[best, LOTS])
     return top, standing
 
 
-@jit
+@lean
 def _write(
     wire: Bytes, place: int, rows: Any, row: Any, side: Any, top: Any, standing: Any
 ) -> None:
@@ -98,7 +105,7 @@ def _write(
     rows[row + _TWO] = select(top, price, NONE) | sign
 
 
-@jit
+@lean
 def apply(
     wire: Bytes,
     cursor: Ints,
@@ -121,41 +128,53 @@ def apply(
         op = np.uint64(4 * index)
         side, last, price, lots = ops[op] >> ONE, ops[op] & ONE, ops[op + ONE], ops[op + _TWO]
         at, flip = side * _WORDS, NONE - (side & ONE) & _ALL_ONES
-        tick = price * heads[at | _MULTIPLIER] >> heads[at | _DOWN]
-        key = tick ^ flip
-        if (heads[at | _HIGH] - key < _NEAR) & (tick * heads[at | _GRID] == price):
+        window = heads[at | _HIGH]
+        pennies = window & PENNIES
+        tick = select(pennies, price * _RECIPROCAL >> _SHIFT, price)
+        key, even = tick ^ flip, tick * select(pennies, _PENNY, ONE) == price
+        if ((window ^ pennies) - key < _NEAR) & even:
             place = side * _NEAR | key & _RING
             level = near[place] + lots
             near[place] = level
             bit = ONE << (key & _RING)
-            heads[at | _BITS] = heads[at | _BITS] & ~bit | select(level, bit, NONE)
-        elif not change_far(heads, near, runs, pool, used, side, price, np.int64(lots)):
+            heads[at | _BITS] = heads[at | _BITS] & ~bit | bit * np.uint64(level != NONE)
+        elif not change_far(
+            heads, near, runs, pool, used, np.int64(side), np.int64(price), np.int64(lots)
+        ):
             cursor[DONE], cursor[ROWS] = index, np.int64(row) // TOP_WORDS
             return False
         top, standing = _best(heads, near, at, side)
-        if heads[at | _FAR] > top:
-            settle(heads, near, runs, pool, side)
-            top, standing = _best_of_both(heads, near, runs, pool, at, side)
+        far = heads[at | _TOP] >> FAR_AT
+        if far > top >> FAR_DROPS:
+            top, standing = _best_of_both(heads, near, runs, pool, at, np.int64(side))
+            far = heads[at | _TOP] >> FAR_AT
+        before = heads[at | _TOP] & RANK
         if wanted:
             _write(wire, np.int64(ops[op + _THREE]), rows, row, side, top, standing)
-            changed = (top != heads[at | _TOP]) | (standing != heads[at | _TOP_LOTS])
+            changed = (top != before) | (standing != heads[at | _TOP_LOTS])
             row += select(last & np.uint64(changed), _THREE, NONE)
-        heads[at | _TOP] = select(last, top, heads[at | _TOP])
+        heads[at | _TOP] = select(last, top, before) | far << FAR_AT
         heads[at | _TOP_LOTS] = select(last, standing, heads[at | _TOP_LOTS])
-        if last & np.uint64(top + heads[at ^ _WORDS | _TOP] > _CROSSED):
+        opposite = heads[at ^ _WORDS | _TOP] & RANK
+        if last & np.uint64(top + opposite > _CROSSED):
             note(log, Fault.CROSSED, -1, np.int64(ops[op + _THREE]), -1, 1)
     cursor[DONE] = cursor[OPS] = 0
     cursor[ROWS] = np.int64(row) // TOP_WORDS
     return True
 
 
+def taken(book: Ladder) -> list[int]:
+    """The sides with any level, ascending."""
+    near, far = book.heads[BITS::WORDS] != 0, book.runs[:, LEVELS] > 0
+    return [int(side) for side in np.flatnonzero(near | far)]
+
+
 def levels(book: Ladder, side: int) -> Ints:
     """All levels of a side, (L, 2) price and lots, best first."""
-    words = book.heads[side * WORDS : (side + 1) * WORDS]
-    bits, high, grid = int(words[BITS]), int(words[HIGH]), int(words[GRID])
-    keys = [key for key in range(high, high - NEAR, -1) if bits >> key % NEAR & 1]
+    bits, best = int(book.heads[side * WORDS + BITS]), high(book.heads, side)
+    keys = [key for key in range(best, best - NEAR, -1) if bits >> key % NEAR & 1]
     lots = book.near[side * NEAR : (side + 1) * NEAR]
-    ring = [((key ^ mirror(side)) * grid, int(lots[key % NEAR])) for key in keys]
+    ring = [((key ^ mirror(side)) * grid(book.heads, side), int(lots[key % NEAR])) for key in keys]
     far = depth(book.runs, book.pool, side, int(book.runs[side, LEVELS]))
     both = np.array(ring, np.int64).reshape(-1, 2)
     merged = np.concatenate([both, far])

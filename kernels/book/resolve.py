@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tapeout.kernels._jit import jit
+from tapeout.kernels._jit import lean
 from tapeout.kernels.book.bits import prefetch, select
 from tapeout.kernels.book.blocks import (
     BYTE,
@@ -35,15 +35,14 @@ _RECIPROCAL, _SHIFT = np.uint64(RECIPROCAL), np.uint64(SHIFT)
 _BUY, _SELL = np.uint64(BUY), np.uint64(SELL)
 
 
-@jit
-def _ask(heads: Any, near: Any, side: Any, price: Any) -> None:
-    """Ask for the lines of a level as it is on a ring of whole pennies."""
+@lean
+def _ask(near: Any, side: Any, price: Any) -> None:
+    """Ask for the line of a level as it is on a ring of whole pennies."""
     key = price * _RECIPROCAL >> _SHIFT ^ (NONE - (side & ONE))
     prefetch(near, side * LAST | key & RING)
-    prefetch(heads, side * WORDS_A_SIDE)
 
 
-@jit
+@lean
 def resolve(
     wire: Bytes,
     cursor: Ints,
@@ -59,7 +58,7 @@ def resolve(
 
     Every reference in the block must have a slot.
     """
-    count, born, nowhere = np.uint64(4 * cursor[OPS]), live[0], shape[1] + ONE << ONE
+    count, born, nowhere = np.uint64(4 * cursor[OPS]), live[0], shape[0] + ONE << ONE
     index, end = np.uint64(2 * cursor[NEXT]), np.uint64(2 * cursor[FOUND])
     while index < end:
         traits, place = messages[index], np.int64(messages[index + ONE])
@@ -87,11 +86,12 @@ def resolve(
         slots[target], slots[target + ONE] = price << HALF | shares, side + OWNED
         ops[count], ops[count + ONE] = side << ONE | enters ^ ONE, resting >> HALF
         ops[count + TWO], ops[count + THREE] = NONE - lots, np.uint64(place)
-        _ask(heads, near, side, resting >> HALF)
+        prefetch(heads, side * WORDS_A_SIDE)
+        _ask(near, side, resting >> HALF)
         count += leaves << TWO
         ops[count], ops[count + ONE] = side << ONE | ONE, price
         ops[count + TWO], ops[count + THREE] = shares, np.uint64(place)
-        _ask(heads, near, side, price)
+        _ask(near, side, price)
         count += enters << TWO
         born += np.int64(enters) - np.int64(gone)
         index += TWO

@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapeout.kernels._jit import jit
+from tapeout.kernels._jit import lean
+from tapeout.kernels.book.bits import zeros
 from tapeout.kernels.tape.record import Ints
 
 #: Two words a slot: price << 32 | lots, and the side (2 * locate, one more for asks) plus two. A
@@ -20,7 +21,7 @@ LARGEST = 1 << 31  # references a direct store takes unless told otherwise; 32 G
 
 
 class Store(NamedTuple):
-    """Live orders: `shape` (3,) uint64 as `parse` wants it, the slots, and how many are live."""
+    """Live orders: `shape` (2,) uint64 as `parse` wants it, the slots, and how many are live."""
 
     shape: Any
     slots: Slots
@@ -30,8 +31,8 @@ class Store(NamedTuple):
 def direct(references: int) -> Store:
     """An empty store for references below `references`, rounded up to a power of two."""
     capacity = 1 << max(references - 1, 1).bit_length()
-    shape = np.array([0, capacity - 1, 1], np.uint64)
-    return Store(shape, np.zeros(SLOT * (capacity + 1), np.uint64), np.zeros(1, np.int64))
+    shape = np.array([capacity - 1, 1], np.uint64)
+    return Store(shape, zeros(SLOT * (capacity + 1)), np.zeros(1, np.int64))
 
 
 def with_reference(store: Store, reference: int, largest: int, place: int) -> Store:
@@ -52,13 +53,13 @@ def with_reference(store: Store, reference: int, largest: int, place: int) -> St
     return larger._replace(live=store.live)
 
 
-@jit
+@lean
 def has_room(shape: Any, reference: Any) -> bool:
     """Whether a reference has a slot."""
-    return reference <= shape[1]
+    return reference <= shape[0]
 
 
-@jit
+@lean
 def find(shape: Any, slots: Slots, reference: Any) -> int:
     """Where in `slots` a live order is, or NOWHERE."""
     if not has_room(shape, reference):
@@ -67,20 +68,20 @@ def find(shape: Any, slots: Slots, reference: Any) -> int:
     return at if slots[at + OWNER] != NONE else NOWHERE
 
 
-@jit
+@lean
 def side_of(slots: Slots, at: int) -> int:
     """The side of the order at `at`."""
     return np.int64(slots[at + OWNER] - OWNED)
 
 
-@jit
+@lean
 def insert(slots: Slots, reference: Any, resting: Any, side: int) -> None:
     """Store an order under a reference that has a slot and is not live."""
     at = np.int64(reference) * SLOT
     slots[at + RESTING], slots[at + OWNER] = resting, np.uint64(side) + OWNED
 
 
-@jit
+@lean
 def remove(slots: Slots, at: int) -> None:
     """Free a slot."""
     slots[at + RESTING], slots[at + OWNER] = NONE, NONE

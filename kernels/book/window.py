@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tapeout.kernels._jit import jit
+from tapeout.kernels._jit import lean
 from tapeout.kernels.book.bits import leading_zeros, rotate_left
 from tapeout.kernels.book.levels import LEVELS, LOTS, PRICE, START, put, take, with_spare
 from tapeout.kernels.tape.record import Ints
@@ -22,74 +22,93 @@ PENNY, DOLLAR = 100, 10_000  # ticks of 1/10,000 dollar; below a dollar a tick i
 RECIPROCAL, SHIFT = 1_374_389_535, 37  # price * RECIPROCAL >> SHIFT is price // PENNY (u32)
 ALL_ONES = 0xFFFFFFFF
 
-#: Eight words a side, one cache line. `BITS` tells the taken places of the ring, `HIGH` the best
-#: near key; a tick is price * MULTIPLIER >> DOWN, and GRID prices apart from the next. `TOP` is the
-#: best price as a rank, one more than the price or its complement, 0 of an empty side; `FAR` is the
-#: same of the far levels alone.
-BITS, HIGH, MULTIPLIER, DOWN, GRID, TOP, TOP_LOTS, FAR = range(8)
-WORDS = 8
+#: Four words a side, so one cache line an instrument. `BITS` tells the taken places of the ring.
+#: `HIGH` is the best near key, with `PENNIES` where a tick is a penny. `TOP` holds the best price
+#: as a rank, one more than the price or its complement, 0 of an empty side; from bit `FAR_AT` the
+#: best far level's rank is told up to the last two bits: (rank >> 2) + 1, 0 where none is far.
+BITS, HIGH, TOP, TOP_LOTS = range(4)
+WORDS = 4
+PENNIES = np.uint64(1 << 63)
+FAR_AT, FAR_DROPS = np.uint64(33), np.uint64(2)
+RANK = np.uint64((1 << 33) - 1)
 
-#: (sides * 8,) and (sides * 64,) uint64: the words, and the lots at each near tick.
+#: (sides * 4,) and (sides * 64,) uint64: the words, and the lots at each near tick.
 Heads = np.ndarray[Any, np.dtype[np.uint64]]
 
 
-@jit
+@lean
 def mirror(side: int) -> int:
     """What turns a price or tick into one of which the larger is better, and back: by xor."""
     return ALL_ONES if side & 1 else 0
 
 
-@jit
+@lean
+def grid(heads: Heads, side: int) -> int:
+    """How far a side's ticks are apart."""
+    return PENNY if heads[side * WORDS + HIGH] & PENNIES else 1
+
+
+@lean
+def high(heads: Heads, side: int) -> int:
+    """The best near key of a side."""
+    return np.int64(heads[side * WORDS + HIGH] & ~PENNIES)
+
+
+@lean
+def _move(heads: Heads, side: int, key: int) -> None:
+    """Let the window end at a key."""
+    heads[side * WORDS + HIGH] = np.uint64(key) | heads[side * WORDS + HIGH] & PENNIES
+
+
+@lean
 def _key(heads: Heads, side: int, price: int) -> int:
     """The key of a price; that of the tick below where it stands between two."""
-    return price // np.int64(heads[side * WORDS + GRID]) ^ mirror(side)
+    pennies = heads[side * WORDS + HIGH] & PENNIES
+    return (price * RECIPROCAL >> SHIFT if pennies else price) ^ mirror(side)
 
 
-@jit
+@lean
 def _on_grid(heads: Heads, side: int, price: int) -> bool:
-    return price % np.int64(heads[side * WORDS + GRID]) == 0
+    return (_key(heads, side, price) ^ mirror(side)) * grid(heads, side) == price
 
 
-@jit
+@lean
 def _open(heads: Heads, side: int, price: int) -> None:
-    """Choose grid and window for the first level of a side."""
-    penny = price >= DOLLAR or price % PENNY == 0
-    at = side * WORDS
-    heads[at + GRID] = PENNY if penny else 1
-    heads[at + MULTIPLIER] = RECIPROCAL if penny else 1
-    heads[at + DOWN] = SHIFT if penny else 0
-    heads[at + HIGH] = _key(heads, side, price) + AHEAD
+    """Choose ticks and window for the first level of a side."""
+    pennies = price >= DOLLAR or price % PENNY == 0
+    heads[side * WORDS + HIGH] = PENNIES if pennies else np.uint64(0)
+    _move(heads, side, _key(heads, side, price) + AHEAD)
 
 
-@jit
+@lean
 def _set_near(heads: Heads, near: Heads, side: int, key: int, lots: int) -> None:
     """Put a level where the ring has none."""
     near[side * NEAR + key % NEAR] = lots
     heads[side * WORDS + BITS] |= np.uint64(1) << np.uint64(key % NEAR)
 
 
-@jit
+@lean
 def _raise(
-    heads: Heads, near: Heads, runs: Ints, pool: Ints, used: Ints, side: int, high: int
+    heads: Heads, near: Heads, runs: Ints, pool: Ints, used: Ints, side: int, top: int
 ) -> None:
-    """Move the window up to `high`; levels that fall out of it go far, worst first."""
-    at, old = side * WORDS, np.int64(heads[side * WORDS + HIGH])
-    for key in range(old - NEAR + 1, old + 1):
+    """Move the window up to `top`; levels that fall out of it go far, worst first."""
+    at, old = side * WORDS, high(heads, side)
+    for key in range(old - NEAR + 1, min(old, top - NEAR) + 1):
         bit = np.uint64(1) << np.uint64(key % NEAR)
-        if key <= high - NEAR and heads[at + BITS] & bit != np.uint64(0):
-            price = (key ^ mirror(side)) * np.int64(heads[at + GRID])
+        if heads[at + BITS] & bit != np.uint64(0):
+            price = (key ^ mirror(side)) * grid(heads, side)
             put(runs, pool, used, side, price, np.int64(near[side * NEAR + key % NEAR]))
             near[side * NEAR + key % NEAR] = 0
             heads[at + BITS] ^= bit
-    heads[at + HIGH] = high
+    _move(heads, side, top)
 
 
-@jit
-def _lower(heads: Heads, near: Heads, runs: Ints, pool: Ints, side: int, high: int) -> None:
-    """Move the window down to `high`; far levels on its ticks come in."""
+@lean
+def _lower(heads: Heads, near: Heads, runs: Ints, pool: Ints, side: int, top: int) -> None:
+    """Move the window down to `top`; far levels on its ticks come in."""
     start, end = runs[side, START], runs[side, START] + runs[side, LEVELS]
     kept = end
-    while kept > start and _key(heads, side, pool[kept - 1, PRICE]) > high - NEAR:
+    while kept > start and _key(heads, side, pool[kept - 1, PRICE]) > top - NEAR:
         kept -= 1
     for level in range(kept, end):
         price, lots = pool[level, PRICE], pool[level, LOTS]
@@ -99,18 +118,20 @@ def _lower(heads: Heads, near: Heads, runs: Ints, pool: Ints, side: int, high: i
             pool[kept, PRICE], pool[kept, LOTS] = price, lots
             kept += 1
     runs[side, LEVELS] = kept - start
-    heads[side * WORDS + HIGH] = high
+    _move(heads, side, top)
 
 
-@jit
+@lean
 def _mark_far(heads: Heads, runs: Ints, pool: Ints, side: int) -> None:
     """Note the best far level."""
-    best = runs[side, START] + runs[side, LEVELS] - 1
-    there = runs[side, LEVELS] > 0
-    heads[side * WORDS + FAR] = (pool[best, PRICE] ^ mirror(side)) + 1 if there else 0
+    best, at = runs[side, START] + runs[side, LEVELS] - 1, side * WORDS + TOP
+    far = np.uint64(0)
+    if runs[side, LEVELS] > 0:
+        far = (np.uint64((pool[best, PRICE] ^ mirror(side)) + 1) >> FAR_DROPS) + np.uint64(1)
+    heads[at] = heads[at] & RANK | far << FAR_AT
 
 
-@jit
+@lean
 def change_far(
     heads: Heads, near: Heads, runs: Ints, pool: Ints, used: Ints, side: int, price: int, lots: int
 ) -> bool:
@@ -126,30 +147,30 @@ def change_far(
     if heads[at + BITS] == np.uint64(0) and runs[side, LEVELS] == 0:
         _open(heads, side, price)
     key, on_grid = _key(heads, side, price), _on_grid(heads, side, price)
-    if not with_spare(runs, pool, used, side, NEAR + 1 if key > heads[at + HIGH] else 1):
+    if not with_spare(runs, pool, used, side, NEAR + 1 if key > high(heads, side) else 1):
         return False
-    if on_grid and key > np.int64(heads[at + HIGH]):
+    if on_grid and key > high(heads, side):
         _raise(heads, near, runs, pool, used, side, key + AHEAD)
-    high = np.int64(heads[at + HIGH])
-    if on_grid and high - key < NEAR:
+    top = high(heads, side)
+    if on_grid and top - key < NEAR:
         _set_near(heads, near, side, key, lots)
     else:
         put(runs, pool, used, side, price, lots)
-        best = high - np.int64(leading_zeros(rotate_left(heads[at + BITS], np.uint64(63 - high))))
-        if heads[at + BITS] != np.uint64(0) and high - best > IDLE:
+        best = top - np.int64(leading_zeros(rotate_left(heads[at + BITS], np.uint64(~top))))
+        if heads[at + BITS] != np.uint64(0) and top - best > IDLE:
             _lower(heads, near, runs, pool, side, best + AHEAD)
     _mark_far(heads, runs, pool, side)
     return True
 
 
-@jit
+@lean
 def settle(heads: Heads, near: Heads, runs: Ints, pool: Ints, side: int) -> None:
     """Bring the window to the best far level on a tick if nothing is near."""
     if heads[side * WORDS + BITS] != np.uint64(0):
         return
     for level in range(runs[side, START] + runs[side, LEVELS] - 1, runs[side, START] - 1, -1):
         if _on_grid(heads, side, pool[level, PRICE]):
-            high = _key(heads, side, pool[level, PRICE]) + AHEAD
-            _lower(heads, near, runs, pool, side, high)
+            top = _key(heads, side, pool[level, PRICE]) + AHEAD
+            _lower(heads, near, runs, pool, side, top)
             _mark_far(heads, runs, pool, side)
             return
