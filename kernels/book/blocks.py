@@ -6,7 +6,7 @@ import numpy as np
 
 from tapeout.hdl.itch.layout import MESSAGES, source
 from tapeout.hdl.layout import Fault
-from tapeout.kernels._jit import lean
+from tapeout.kernels._jit import lean, part
 from tapeout.kernels.book.bits import prefetch, select
 from tapeout.kernels.tape.faults import Ledger, note
 from tapeout.kernels.tape.record import Ints
@@ -43,14 +43,16 @@ TRAITS = np.array(
 #: What a fold knows between two calls. `EXTENT` and `AT` are where it reads, `NEXT` of `FOUND`
 #: messages of the block are resolved, `DONE` of `OPS` level ops applied. `SEEN` counts messages,
 #: `ROWS` the changes of best prices written; `REFERENCES` is the bitwise or of those in the block.
-EXTENT, AT, NEXT, FOUND, DONE, OPS, SEEN, ROWS, REFERENCES = range(9)
+#: `BETWEEN` tells that the next op is the second of a message that found `BEGAN` and `BEGAN_LOTS`
+#: as the best of its side.
+EXTENT, AT, NEXT, FOUND, DONE, OPS, SEEN, ROWS, REFERENCES, BETWEEN, BEGAN, BEGAN_LOTS = range(12)
 SEEN_AT, TIME = np.uint64(32), np.uint64((1 << 48) - 1)
 
 
 class Block(NamedTuple):
     """Messages under way.
 
-    `cursor` is (9,) int64, see above. `messages` has two words each: traits and, from bit 32, the
+    `cursor` is (12,) int64, see above. `messages` has two words each: traits and, from bit 32, the
     message's number; its place. `ops` has four words for each change of a level: side << 1, plus
     one for the last of its message; price; lots, to add modulo 2^64; place of the message.
     """
@@ -63,7 +65,7 @@ class Block(NamedTuple):
 def block() -> Block:
     """Nothing under way."""
     words = (np.zeros(many * (BLOCK + 1), np.uint64) for many in (2, 8))
-    return Block(np.zeros(9, np.int64), *words)
+    return Block(np.zeros(12, np.int64), *words)
 
 
 @lean
@@ -85,7 +87,7 @@ def _odd(wire: Bytes, at: int, stop: int, bare: bool, seen: int, log: Ledger) ->
     return prefix
 
 
-@lean
+@part
 def parse(
     wire: Bytes,
     extents: Ints,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tapeout.kernels._jit import lean
+from tapeout.kernels._jit import lean, part
 from tapeout.kernels.book.blocks import (
     AT,
     BLOCK,
@@ -38,7 +38,7 @@ FIRST_ROWS = 1 << 12
 Tops = np.ndarray[Any, np.dtype[np.void]]
 
 
-@lean
+@part
 def _resolve(
     wire: Bytes,
     cursor: Ints,

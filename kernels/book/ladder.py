@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tapeout.hdl.layout import Fault
-from tapeout.kernels._jit import lean
+from tapeout.kernels._jit import lean, part
 from tapeout.kernels.book.bits import leading_zeros, rotate_left, select, zeros
-from tapeout.kernels.book.blocks import DONE, NONE, ONE, OPS, ROWS, TIME
+from tapeout.kernels.book.blocks import BEGAN, BEGAN_LOTS, BETWEEN, DONE, NONE, ONE, OPS, ROWS, TIME
 from tapeout.kernels.book.levels import LEVELS, LOTS, PRICE, START, depth
 from tapeout.kernels.book.window import (
     ALL_ONES,
@@ -68,14 +68,14 @@ def ladder() -> Ladder:
     return Ladder(heads, near, runs, pool, np.zeros(1, np.int64))
 
 
-@lean
-def _best(heads: Heads, near: Heads, at: Any, side: Any) -> tuple[Any, Any]:
-    """Rank and lots of the best near level; zeros where there is none."""
+@part
+def _best(heads: Heads, at: Any, side: Any) -> tuple[Any, Any]:
+    """Rank of the best near level, 0 where there is none, and its place."""
     bits, window = heads[at | _BITS], heads[at | _HIGH]
     key = (window & ~PENNIES) - leading_zeros(rotate_left(bits, ~window))
     flip = NONE - (side & ONE) & _ALL_ONES
     rank = ((key ^ flip) * select(window & PENNIES, _PENNY, ONE) ^ flip) + ONE
-    return select(bits, rank, NONE), near[side * _NEAR | key & _RING]
+    return select(bits, rank, NONE), side * _NEAR | key & _RING
 
 
 @lean
@@ -84,16 +84,16 @@ def _best_of_both(
 ) -> tuple[Any, Any]:
     """Rank and lots of the best level, near or far; there is one."""
     settle(heads, near, runs, pool, side)
-    top, standing = _best(heads, near, at, np.uint64(side))
+    top, place = _best(heads, at, np.uint64(side))
     if runs[side, LEVELS] > 0:
         best = runs[side, START] + runs[side, LEVELS] - 1
         far = np.uint64((pool[best, PRICE] ^ mirror(side)) + 1)
         if far > top:
             return far, np.uint64(pool[best, LOTS])
-    return top, standing
+    return top, near[place]
 
 
-@lean
+@part
 def _write(
     wire: Bytes, place: int, rows: Any, row: Any, side: Any, top: Any, standing: Any
 ) -> None:
@@ -105,7 +105,49 @@ def _write(
     rows[row + _TWO] = select(top, price, NONE) | sign
 
 
-@lean
+@part
+def _change(
+    heads: Heads, near: Heads, runs: Ints, pool: Ints, used: Ints, side: Any, price: Any, lots: Any
+) -> tuple[Any, Any, bool]:
+    """Change a level; returns its rank and lots if it is near, and False if the pool is short."""
+    at, flip = side * _WORDS, NONE - (side & ONE) & _ALL_ONES
+    window = heads[at | _HIGH]
+    pennies = window & PENNIES
+    tick = select(pennies, price * _RECIPROCAL >> _SHIFT, price)
+    key, even = tick ^ flip, tick * select(pennies, _PENNY, ONE) == price
+    if ((window ^ pennies) - key < _NEAR) & even:
+        place, bit = side * _NEAR | key & _RING, ONE << (key & _RING)
+        level = near[place] + lots
+        near[place] = level
+        heads[at | _BITS] = heads[at | _BITS] & ~bit | bit * np.uint64(level != NONE)
+        return (price ^ flip) + ONE, level, True
+    where = np.int64(side), np.int64(price)
+    return NONE, NONE, change_far(heads, near, runs, pool, used, *where, np.int64(lots))
+
+
+@part
+def _stand(
+    heads: Heads, near: Heads, runs: Ints, pool: Ints, side: Any, rank: Any, level: Any
+) -> tuple[Any, Any]:
+    """Bring the best price up to date after a change of the level of `rank`; returns it.
+
+    Its lots are mostly known: those of the level itself, or unchanged. They are looked up only
+    where another level became the best.
+    """
+    at = side * _WORDS
+    top, place = _best(heads, at, side)
+    before, far = heads[at | _TOP] & RANK, heads[at | _TOP] >> FAR_AT
+    standing = select(np.uint64(rank == top), level, heads[at | _TOP_LOTS])
+    if (top != before) & (rank != top):
+        standing = near[place]
+    if far > top >> FAR_DROPS:
+        top, standing = _best_of_both(heads, near, runs, pool, at, np.int64(side))
+        far = heads[at | _TOP] >> FAR_AT
+    heads[at | _TOP], heads[at | _TOP_LOTS] = top | far << FAR_AT, standing
+    return top, standing
+
+
+@part
 def apply(
     wire: Bytes,
     cursor: Ints,
@@ -123,42 +165,30 @@ def apply(
     After the last of each message the side's best price, if it changed, is written to `rows`,
     which has room for three words an op or is empty: then nothing is written.
     """
-    row, end, wanted = np.uint64(TOP_WORDS * cursor[ROWS]), cursor[OPS], rows.size > 0
-    for index in range(cursor[DONE], end):
+    row, wanted, last = np.uint64(TOP_WORDS * cursor[ROWS]), rows.size > 0, cursor[BETWEEN] == 0
+    began, began_lots = np.uint64(cursor[BEGAN]), np.uint64(cursor[BEGAN_LOTS])
+    for index in range(cursor[DONE], cursor[OPS]):
         op = np.uint64(4 * index)
-        side, last, price, lots = ops[op] >> ONE, ops[op] & ONE, ops[op + ONE], ops[op + _TWO]
-        at, flip = side * _WORDS, NONE - (side & ONE) & _ALL_ONES
-        window = heads[at | _HIGH]
-        pennies = window & PENNIES
-        tick = select(pennies, price * _RECIPROCAL >> _SHIFT, price)
-        key, even = tick ^ flip, tick * select(pennies, _PENNY, ONE) == price
-        if ((window ^ pennies) - key < _NEAR) & even:
-            place = side * _NEAR | key & _RING
-            level = near[place] + lots
-            near[place] = level
-            bit = ONE << (key & _RING)
-            heads[at | _BITS] = heads[at | _BITS] & ~bit | bit * np.uint64(level != NONE)
-        elif not change_far(
-            heads, near, runs, pool, used, np.int64(side), np.int64(price), np.int64(lots)
-        ):
-            cursor[DONE], cursor[ROWS] = index, np.int64(row) // TOP_WORDS
+        side, price, lots = ops[op] >> ONE, ops[op + ONE], ops[op + _TWO]
+        if wanted:
+            at, fresh = side * _WORDS, np.uint64(last)
+            began = select(fresh, heads[at | _TOP] & RANK, began)
+            began_lots = select(fresh, heads[at | _TOP_LOTS], began_lots)
+        rank, level, fits = _change(heads, near, runs, pool, used, side, price, lots)
+        if not fits:
+            cursor[DONE], cursor[BETWEEN] = index, not last
+            cursor[BEGAN], cursor[BEGAN_LOTS] = np.int64(began), np.int64(began_lots)
+            cursor[ROWS] = np.int64(row) // TOP_WORDS
             return False
-        top, standing = _best(heads, near, at, side)
-        far = heads[at | _TOP] >> FAR_AT
-        if far > top >> FAR_DROPS:
-            top, standing = _best_of_both(heads, near, runs, pool, at, np.int64(side))
-            far = heads[at | _TOP] >> FAR_AT
-        before = heads[at | _TOP] & RANK
+        top, standing = _stand(heads, near, runs, pool, side, rank, level)
+        last = ops[op] & ONE != NONE
         if wanted:
             _write(wire, np.int64(ops[op + _THREE]), rows, row, side, top, standing)
-            changed = (top != before) | (standing != heads[at | _TOP_LOTS])
-            row += select(last & np.uint64(changed), _THREE, NONE)
-        heads[at | _TOP] = select(last, top, before) | far << FAR_AT
-        heads[at | _TOP_LOTS] = select(last, standing, heads[at | _TOP_LOTS])
-        opposite = heads[at ^ _WORDS | _TOP] & RANK
-        if last & np.uint64(top + opposite > _CROSSED):
+            changed = last & ((top != began) | (standing != began_lots))
+            row += select(np.uint64(changed), _THREE, NONE)
+        if last & (top + (heads[(side ^ ONE) * _WORDS | _TOP] & RANK) > _CROSSED):
             note(log, Fault.CROSSED, -1, np.int64(ops[op + _THREE]), -1, 1)
-    cursor[DONE] = cursor[OPS] = 0
+    cursor[DONE] = cursor[OPS] = cursor[BETWEEN] = 0
     cursor[ROWS] = np.int64(row) // TOP_WORDS
     return True
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tapeout.kernels._jit import lean
+from tapeout.kernels._jit import part
 from tapeout.kernels.book.bits import prefetch, select
 from tapeout.kernels.book.blocks import (
     BYTE,
@@ -35,14 +35,14 @@ _RECIPROCAL, _SHIFT = np.uint64(RECIPROCAL), np.uint64(SHIFT)
 _BUY, _SELL = np.uint64(BUY), np.uint64(SELL)
 
 
-@lean
+@part
 def _ask(near: Any, side: Any, price: Any) -> None:
     """Ask for the line of a level as it is on a ring of whole pennies."""
     key = price * _RECIPROCAL >> _SHIFT ^ (NONE - (side & ONE))
     prefetch(near, side * LAST | key & RING)
 
 
-@lean
+@part
 def resolve(
     wire: Bytes,
     cursor: Ints,
@@ -87,7 +87,7 @@ def resolve(
         ops[count], ops[count + ONE] = side << ONE | enters ^ ONE, resting >> HALF
         ops[count + TWO], ops[count + THREE] = NONE - lots, np.uint64(place)
         prefetch(heads, side * WORDS_A_SIDE)
-        _ask(near, side, resting >> HALF)
+        _ask(near, side, select(leaves, resting >> HALF, price))
         count += leaves << TWO
         ops[count], ops[count + ONE] = side << ONE | ONE, price
         ops[count + TWO], ops[count + THREE] = shares, np.uint64(place)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tapeout.kernels._jit import lean
+from tapeout.kernels._jit import lean, part
 from tapeout.kernels.book.bits import leading_zeros, rotate_left
 from tapeout.kernels.book.levels import LEVELS, LOTS, PRICE, START, put, take, with_spare
 from tapeout.kernels.tape.record import Ints
@@ -54,25 +54,25 @@ def high(heads: Heads, side: int) -> int:
     return np.int64(heads[side * WORDS + HIGH] & ~PENNIES)
 
 
-@lean
+@part
 def _move(heads: Heads, side: int, key: int) -> None:
     """Let the window end at a key."""
     heads[side * WORDS + HIGH] = np.uint64(key) | heads[side * WORDS + HIGH] & PENNIES
 
 
-@lean
+@part
 def _key(heads: Heads, side: int, price: int) -> int:
     """The key of a price; that of the tick below where it stands between two."""
     pennies = heads[side * WORDS + HIGH] & PENNIES
     return (price * RECIPROCAL >> SHIFT if pennies else price) ^ mirror(side)
 
 
-@lean
+@part
 def _on_grid(heads: Heads, side: int, price: int) -> bool:
     return (_key(heads, side, price) ^ mirror(side)) * grid(heads, side) == price
 
 
-@lean
+@part
 def _open(heads: Heads, side: int, price: int) -> None:
     """Choose ticks and window for the first level of a side."""
     pennies = price >= DOLLAR or price % PENNY == 0
@@ -80,14 +80,14 @@ def _open(heads: Heads, side: int, price: int) -> None:
     _move(heads, side, _key(heads, side, price) + AHEAD)
 
 
-@lean
+@part
 def _set_near(heads: Heads, near: Heads, side: int, key: int, lots: int) -> None:
     """Put a level where the ring has none."""
     near[side * NEAR + key % NEAR] = lots
     heads[side * WORDS + BITS] |= np.uint64(1) << np.uint64(key % NEAR)
 
 
-@lean
+@part
 def _raise(
     heads: Heads, near: Heads, runs: Ints, pool: Ints, used: Ints, side: int, top: int
 ) -> None:
@@ -103,7 +103,7 @@ def _raise(
     _move(heads, side, top)
 
 
-@lean
+@part
 def _lower(heads: Heads, near: Heads, runs: Ints, pool: Ints, side: int, top: int) -> None:
     """Move the window down to `top`; far levels on its ticks come in."""
     start, end = runs[side, START], runs[side, START] + runs[side, LEVELS]
@@ -121,7 +121,7 @@ def _lower(heads: Heads, near: Heads, runs: Ints, pool: Ints, side: int, top: in
     _move(heads, side, top)
 
 
-@lean
+@part
 def _mark_far(heads: Heads, runs: Ints, pool: Ints, side: int) -> None:
     """Note the best far level."""
     best, at = runs[side, START] + runs[side, LEVELS] - 1, side * WORDS + TOP
