@@ -15,7 +15,7 @@ import page
 HERE = Path(__file__).parent
 #: Those that have something to measure on a GPU.
 GPU = ("covariance", "factors", "var")
-NOT_BENCHMARKS = ("all", "harness", "inputs", "page")
+NOT_BENCHMARKS = ("all", "harness", "inputs", "page", "yardstick")
 
 
 def main() -> int:

@@ -91,15 +91,18 @@ class Benchmark:
         theirs: Callable[[], object] | None = None,
         peer_items: int | None = None,
         wall: bool = False,
+        before: Callable[[], object] = lambda: None,
     ) -> None:
         """Time `ours` and `theirs` in turn; `items` go into one call, `peer_items` if others.
 
         CPU time of this process is counted, so that what else the machine does stays out; `wall`
         counts wall time instead, for work that other processes, other threads or a GPU do.
+        `before` is called in front of each and not timed.
         """
         clock = time.perf_counter if wall else time.process_time
 
         def once(work: Callable[[], object], count: int) -> float:
+            before()
             start = clock()
             work()
             return (clock() - start) / count * 1e9

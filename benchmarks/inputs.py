@@ -3,7 +3,12 @@
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from tapeout.feed.tape import Tape
+from tapeout.kernels.tape.itch import SLACK
+from tapeout.kernels.tape.wire import Bytes
+from tapeout.sim.crowd import write_messages
 from tapeout.sim.day import SimulatedDay
 
 FOLDER = Path(tempfile.mkdtemp(prefix="tapeout-bench-"))
@@ -27,3 +32,9 @@ def messages_file(events: int, seed: int) -> tuple[Path, int]:
                 raw = stretch.wire[message["start"] : message["start"] + message["length"]]
                 out.write(int(message["length"]).to_bytes(2) + raw.tobytes())
     return path, tape.messages
+
+
+def many_instruments(messages: int, instruments: int, seed: int) -> Bytes:
+    """Length-prefixed messages of a whole exchange in memory, and room behind them."""
+    wire, _ = write_messages(seed, messages, instruments)
+    return np.concatenate([wire, np.zeros(SLACK, np.uint8)])

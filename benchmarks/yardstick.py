@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tapeout.hdl.layout import Fault
-from tapeout.kernels._jit import lean, part
+from tapeout.kernels._jit import jit_inner, jit_lean
 from tapeout.kernels.book.blocks import (
     BYTE,
     ENTERS,
@@ -75,7 +75,7 @@ class Yardstick:
         return total
 
 
-@part
+@jit_inner
 def _level(runs: Any, counts: Ints, side: int, rank: Any) -> int:
     """Where the level of a rank is, or the worst better one, searched from the best."""
     at = side * ROOM + counts[side]
@@ -84,12 +84,12 @@ def _level(runs: Any, counts: Ints, side: int, rank: Any) -> int:
     return at
 
 
-@part
+@jit_inner
 def _rank(side: int, price: Any) -> Any:
     return price ^ ALL_ONES if side & 1 else price
 
 
-@part
+@jit_inner
 def _put(runs: Any, counts: Ints, side: int, price: Any, lots: Any) -> None:
     """Add lots to a level, which may be new."""
     rank = _rank(side, price)
@@ -103,7 +103,7 @@ def _put(runs: Any, counts: Ints, side: int, price: Any, lots: Any) -> None:
     counts[side] += 1
 
 
-@part
+@jit_inner
 def _take(runs: Any, counts: Ints, side: int, price: Any, lots: Any) -> None:
     """Take lots off a level; an emptied one goes."""
     at = _level(runs, counts, side, _rank(side, price))
@@ -114,7 +114,7 @@ def _take(runs: Any, counts: Ints, side: int, price: Any, lots: Any) -> None:
             runs[level] = runs[level + 1]
 
 
-@part
+@jit_inner
 def _leave(
     place: int, at: int, lots: Any, slots: Any, runs: Any, counts: Ints, log: Ledger
 ) -> None:
@@ -131,7 +131,7 @@ def _leave(
         slots[at] = resting - lots
 
 
-@part
+@jit_inner
 def _apply(
     wire: Bytes,
     place: int,
@@ -171,7 +171,7 @@ def _apply(
     return side
 
 
-@lean
+@jit_lean
 def fold(
     wire: Bytes,
     at: int,

@@ -36,20 +36,14 @@ def jit_inner(function: F) -> F:
     )
 
 
-def lean(function: F) -> F:
-    """Compile as `jit` does, for functions that make no array and return none.
+def jit_lean(function: F) -> F:
+    """As `jit`, for large functions that are called once a block and make no arrays.
 
-    Numba counts who holds each array with a locked add on every call. In a pass over 64 messages
-    that is a third of the time, and each add waits for the stores under way.
+    Nobody counts references here either: each count is a locked add that waits for the stores
+    under way.
     """
     options: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
     return cast(F, numba.njit(**options)(function))
-
-
-def part(function: F) -> F:
-    """Compile as `lean` does, into every function that calls it: arrays take long to hand over."""
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
-    return cast(F, numba.njit(forceinline=True, **options)(function))
 
 
 def forget_stale(rooms: list[Path]) -> int:

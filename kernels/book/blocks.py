@@ -6,7 +6,7 @@ import numpy as np
 
 from tapeout.hdl.itch.layout import MESSAGES, source
 from tapeout.hdl.layout import Fault
-from tapeout.kernels._jit import lean, part
+from tapeout.kernels._jit import jit_inner, jit_lean
 from tapeout.kernels.book.bits import prefetch, select
 from tapeout.kernels.tape.faults import Ledger, note
 from tapeout.kernels.tape.record import Ints
@@ -68,7 +68,7 @@ def block() -> Block:
     return Block(np.zeros(12, np.int64), *words)
 
 
-@lean
+@jit_lean
 def _odd(wire: Bytes, at: int, stop: int, bare: bool, seen: int, log: Ledger) -> int:
     """Count a message whose length is not its type's; returns its length, -1 if it is not whole.
 
@@ -87,7 +87,7 @@ def _odd(wire: Bytes, at: int, stop: int, bare: bool, seen: int, log: Ledger) ->
     return prefix
 
 
-@part
+@jit_inner
 def parse(
     wire: Bytes,
     extents: Ints,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tapeout.hdl.layout import Fault
-from tapeout.kernels._jit import lean
+from tapeout.kernels._jit import jit_lean
 from tapeout.kernels.book.blocks import (
     BYTE,
     ENTERS,
@@ -44,7 +44,7 @@ BUY, SELL = ord("B"), ord("S")
 SOUND = -1
 
 
-@lean
+@jit_lean
 def _emit(
     cursor: Ints, ops: Any, side: int, resting: Any, lots: int, place: int, last: bool
 ) -> None:
@@ -55,13 +55,13 @@ def _emit(
     cursor[OPS] += 1
 
 
-@lean
+@jit_lean
 def entering(wire: Bytes, place: int, traits: Any) -> Any:
     """The reference a new order goes by."""
     return be64(wire, place + (OTHER_AT if traits & MOVES != NONE else REFERENCE_AT))
 
 
-@lean
+@jit_lean
 def _judge(wire: Bytes, place: int, traits: Any, lots: int, at: int, shape: Any, slots: Any) -> int:
     """The first rule a message about the order at `at` breaks, or SOUND."""
     if traits & LEAVES == NONE:
@@ -79,7 +79,7 @@ def _judge(wire: Bytes, place: int, traits: Any, lots: int, at: int, shape: Any,
     return SOUND
 
 
-@lean
+@jit_lean
 def _leave(
     place: int, at: int, lots: int, last: bool, cursor: Ints, ops: Any, slots: Any, live: Ints
 ) -> None:
@@ -94,7 +94,7 @@ def _leave(
     _emit(cursor, ops, side, resting, -lots, place, last)
 
 
-@lean
+@jit_lean
 def resolve_exactly(
     wire: Bytes,
     cursor: Ints,

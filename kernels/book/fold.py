@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tapeout.kernels._jit import lean, part
+from tapeout.kernels._jit import jit_inner, jit_lean
 from tapeout.kernels.book.blocks import (
     AT,
     BLOCK,
@@ -18,11 +18,12 @@ from tapeout.kernels.book.blocks import (
     NEXT,
     REFERENCES,
     ROWS,
+    SEEN,
     block,
     parse,
 )
 from tapeout.kernels.book.exact import entering, resolve_exactly
-from tapeout.kernels.book.ladder import TOP_DTYPE, TOP_WORDS, apply, ladder
+from tapeout.kernels.book.ladder import TOP_DTYPE, TOP_WORDS, apply, clear, ladder
 from tapeout.kernels.book.levels import FIRST_ROOM, ROOM, with_room
 from tapeout.kernels.book.resolve import resolve
 from tapeout.kernels.book.store import LARGEST, direct, has_room, with_reference
@@ -38,7 +39,7 @@ FIRST_ROWS = 1 << 12
 Tops = np.ndarray[Any, np.dtype[np.void]]
 
 
-@part
+@jit_inner
 def _resolve(
     wire: Bytes,
     cursor: Ints,
@@ -63,7 +64,7 @@ def _resolve(
     return True
 
 
-@lean
+@jit_lean
 def _fold(
     wire: Bytes,
     extents: Ints,
@@ -120,6 +121,17 @@ class Fold:
     def live_orders(self) -> int:
         """How many orders rest, over all instruments."""
         return int(self.store.live[0])
+
+    @property
+    def seen(self) -> int:
+        """How many messages the last `update` read."""
+        return int(self._block.cursor[SEEN])
+
+    def clear(self) -> None:
+        """Forget every order and level, and keep the memory."""
+        self.store.slots[:], self.store.live[:] = 0, 0
+        clear(self.levels)
+        self.ledger[...] = ledger()
 
     def update(
         self, wire: Bytes, extents: Ints, *, bare: bool = False, tops: bool = False

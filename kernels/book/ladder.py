@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tapeout.hdl.layout import Fault
-from tapeout.kernels._jit import lean, part
+from tapeout.kernels._jit import jit_inner, jit_lean
 from tapeout.kernels.book.bits import leading_zeros, rotate_left, select, zeros
 from tapeout.kernels.book.blocks import BEGAN, BEGAN_LOTS, BETWEEN, DONE, NONE, ONE, OPS, ROWS, TIME
 from tapeout.kernels.book.levels import LEVELS, LOTS, PRICE, START, depth
@@ -68,7 +68,7 @@ def ladder() -> Ladder:
     return Ladder(heads, near, runs, pool, np.zeros(1, np.int64))
 
 
-@part
+@jit_inner
 def _best(heads: Heads, at: Any, side: Any) -> tuple[Any, Any]:
     """Rank of the best near level, 0 where there is none, and its place."""
     bits, window = heads[at | _BITS], heads[at | _HIGH]
@@ -78,7 +78,7 @@ def _best(heads: Heads, at: Any, side: Any) -> tuple[Any, Any]:
     return select(bits, rank, NONE), side * _NEAR | key & _RING
 
 
-@lean
+@jit_lean
 def _best_of_both(
     heads: Heads, near: Heads, runs: Ints, pool: Ints, at: Any, side: int
 ) -> tuple[Any, Any]:
@@ -93,7 +93,7 @@ def _best_of_both(
     return top, near[place]
 
 
-@part
+@jit_inner
 def _write(
     wire: Bytes, place: int, rows: Any, row: Any, side: Any, top: Any, standing: Any
 ) -> None:
@@ -105,7 +105,7 @@ def _write(
     rows[row + _TWO] = select(top, price, NONE) | sign
 
 
-@part
+@jit_inner
 def _change(
     heads: Heads, near: Heads, runs: Ints, pool: Ints, used: Ints, side: Any, price: Any, lots: Any
 ) -> tuple[Any, Any, bool]:
@@ -125,7 +125,7 @@ def _change(
     return NONE, NONE, change_far(heads, near, runs, pool, used, *where, np.int64(lots))
 
 
-@part
+@jit_inner
 def _stand(
     heads: Heads, near: Heads, runs: Ints, pool: Ints, side: Any, rank: Any, level: Any
 ) -> tuple[Any, Any]:
@@ -147,7 +147,7 @@ def _stand(
     return top, standing
 
 
-@part
+@jit_inner
 def apply(
     wire: Bytes,
     cursor: Ints,
@@ -191,6 +191,13 @@ def apply(
     cursor[DONE] = cursor[OPS] = cursor[BETWEEN] = 0
     cursor[ROWS] = np.int64(row) // TOP_WORDS
     return True
+
+
+def clear(book: Ladder) -> None:
+    """Take every level off, and keep the memory."""
+    for array in book:
+        array[...] = 0
+    book.heads[HIGH::WORDS] = FAR_AWAY
 
 
 def taken(book: Ladder) -> list[int]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tapeout.kernels._jit import jit, part
+from tapeout.kernels._jit import jit, jit_inner
 from tapeout.kernels.tape.record import Ints
 
 FIRST_ROOM = 16  # levels a side starts with room for
@@ -31,7 +31,7 @@ def short_of(runs: Ints, pool: Ints, used: Ints, side: int) -> int:
     return max(used[0] + max(2 * runs[side, ROOM], FIRST_ROOM) - pool.shape[0], 0)
 
 
-@part
+@jit_inner
 def with_spare(runs: Ints, pool: Ints, used: Ints, side: int, more: int) -> bool:
     """Give a run room for `more` levels; False where the pool is too short, and nothing is done."""
     if runs[side, LEVELS] + more <= runs[side, ROOM]:
@@ -43,7 +43,7 @@ def with_spare(runs: Ints, pool: Ints, used: Ints, side: int, more: int) -> bool
     return True
 
 
-@part
+@jit_inner
 def _widen(runs: Ints, pool: Ints, used: Ints, side: int, room: int) -> None:
     """Move a run to the end of the pool, where it has more room."""
     old, new = runs[side, START], used[0]
@@ -54,7 +54,7 @@ def _widen(runs: Ints, pool: Ints, used: Ints, side: int, room: int) -> None:
     used[0] += room
 
 
-@part
+@jit_inner
 def _place(runs: Ints, pool: Ints, side: int, price: int) -> int:
     """The pool index of the level at `price`, else of the next better one, else past the best."""
     bids, start = side & 1 == 0, runs[side, START]
@@ -69,7 +69,7 @@ def _place(runs: Ints, pool: Ints, side: int, price: int) -> int:
     return at
 
 
-@part
+@jit_inner
 def put(runs: Ints, pool: Ints, used: Ints, side: int, price: int, lots: int) -> None:
     """Add lots at a price; the level is made if it is not there. `short_of` must be 0."""
     if runs[side, LEVELS] == runs[side, ROOM]:
@@ -85,7 +85,7 @@ def put(runs: Ints, pool: Ints, used: Ints, side: int, price: int, lots: int) ->
     runs[side, LEVELS] += 1
 
 
-@part
+@jit_inner
 def take(runs: Ints, pool: Ints, side: int, price: int, lots: int) -> None:
     """Take lots off a level that holds at least as many; an emptied level goes."""
     at, end = _place(runs, pool, side, price), runs[side, START] + runs[side, LEVELS]

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tapeout.kernels._jit import part
+from tapeout.kernels._jit import jit_inner
 from tapeout.kernels.book.bits import prefetch, select
 from tapeout.kernels.book.blocks import (
     BYTE,
@@ -35,14 +35,14 @@ _RECIPROCAL, _SHIFT = np.uint64(RECIPROCAL), np.uint64(SHIFT)
 _BUY, _SELL = np.uint64(BUY), np.uint64(SELL)
 
 
-@part
+@jit_inner
 def _ask(near: Any, side: Any, price: Any) -> None:
     """Ask for the line of a level as it is on a ring of whole pennies."""
     key = price * _RECIPROCAL >> _SHIFT ^ (NONE - (side & ONE))
     prefetch(near, side * LAST | key & RING)
 
 
-@part
+@jit_inner
 def resolve(
     wire: Bytes,
     cursor: Ints,

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapeout.kernels._jit import lean
+from tapeout.kernels._jit import jit_lean
 from tapeout.kernels.book.bits import zeros
 from tapeout.kernels.tape.record import Ints
 
@@ -53,13 +53,13 @@ def with_reference(store: Store, reference: int, largest: int, place: int) -> St
     return larger._replace(live=store.live)
 
 
-@lean
+@jit_lean
 def has_room(shape: Any, reference: Any) -> bool:
     """Whether a reference has a slot."""
     return reference <= shape[0]
 
 
-@lean
+@jit_lean
 def find(shape: Any, slots: Slots, reference: Any) -> int:
     """Where in `slots` a live order is, or NOWHERE."""
     if not has_room(shape, reference):
@@ -68,20 +68,20 @@ def find(shape: Any, slots: Slots, reference: Any) -> int:
     return at if slots[at + OWNER] != NONE else NOWHERE
 
 
-@lean
+@jit_lean
 def side_of(slots: Slots, at: int) -> int:
     """The side of the order at `at`."""
     return np.int64(slots[at + OWNER] - OWNED)
 
 
-@lean
+@jit_lean
 def insert(slots: Slots, reference: Any, resting: Any, side: int) -> None:
     """Store an order under a reference that has a slot and is not live."""
     at = np.int64(reference) * SLOT
     slots[at + RESTING], slots[at + OWNER] = resting, np.uint64(side) + OWNED
 
 
-@lean
+@jit_lean
 def remove(slots: Slots, at: int) -> None:
     """Free a slot."""
     slots[at + RESTING], slots[at + OWNER] = NONE, NONE

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tapeout.kernels._jit import lean, part
+from tapeout.kernels._jit import jit_inner, jit_lean
 from tapeout.kernels.book.bits import leading_zeros, rotate_left
 from tapeout.kernels.book.levels import LEVELS, LOTS, PRICE, START, put, take, with_spare
 from tapeout.kernels.tape.record import Ints
@@ -36,43 +36,43 @@ RANK = np.uint64((1 << 33) - 1)
 Heads = np.ndarray[Any, np.dtype[np.uint64]]
 
 
-@lean
+@jit_lean
 def mirror(side: int) -> int:
     """What turns a price or tick into one of which the larger is better, and back: by xor."""
     return ALL_ONES if side & 1 else 0
 
 
-@lean
+@jit_lean
 def grid(heads: Heads, side: int) -> int:
     """How far a side's ticks are apart."""
     return PENNY if heads[side * WORDS + HIGH] & PENNIES else 1
 
 
-@lean
+@jit_lean
 def high(heads: Heads, side: int) -> int:
     """The best near key of a side."""
     return np.int64(heads[side * WORDS + HIGH] & ~PENNIES)
 
 
-@part
+@jit_inner
 def _move(heads: Heads, side: int, key: int) -> None:
     """Let the window end at a key."""
     heads[side * WORDS + HIGH] = np.uint64(key) | heads[side * WORDS + HIGH] & PENNIES
 
 
-@part
+@jit_inner
 def _key(heads: Heads, side: int, price: int) -> int:
     """The key of a price; that of the tick below where it stands between two."""
     pennies = heads[side * WORDS + HIGH] & PENNIES
     return (price * RECIPROCAL >> SHIFT if pennies else price) ^ mirror(side)
 
 
-@part
+@jit_inner
 def _on_grid(heads: Heads, side: int, price: int) -> bool:
     return (_key(heads, side, price) ^ mirror(side)) * grid(heads, side) == price
 
 
-@part
+@jit_inner
 def _open(heads: Heads, side: int, price: int) -> None:
     """Choose ticks and window for the first level of a side."""
     pennies = price >= DOLLAR or price % PENNY == 0
@@ -80,14 +80,14 @@ def _open(heads: Heads, side: int, price: int) -> None:
     _move(heads, side, _key(heads, side, price) + AHEAD)
 
 
-@part
+@jit_inner
 def _set_near(heads: Heads, near: Heads, side: int, key: int, lots: int) -> None:
     """Put a level where the ring has none."""
     near[side * NEAR + key % NEAR] = lots
     heads[side * WORDS + BITS] |= np.uint64(1) << np.uint64(key % NEAR)
 
 
-@part
+@jit_inner
 def _raise(
     heads: Heads, near: Heads, runs: Ints, pool: Ints, used: Ints, side: int, top: int
 ) -> None:
@@ -103,7 +103,7 @@ def _raise(
     _move(heads, side, top)
 
 
-@part
+@jit_inner
 def _lower(heads: Heads, near: Heads, runs: Ints, pool: Ints, side: int, top: int) -> None:
     """Move the window down to `top`; far levels on its ticks come in."""
     start, end = runs[side, START], runs[side, START] + runs[side, LEVELS]
@@ -121,7 +121,7 @@ def _lower(heads: Heads, near: Heads, runs: Ints, pool: Ints, side: int, top: in
     _move(heads, side, top)
 
 
-@part
+@jit_inner
 def _mark_far(heads: Heads, runs: Ints, pool: Ints, side: int) -> None:
     """Note the best far level."""
     best, at = runs[side, START] + runs[side, LEVELS] - 1, side * WORDS + TOP
@@ -131,7 +131,7 @@ def _mark_far(heads: Heads, runs: Ints, pool: Ints, side: int) -> None:
     heads[at] = heads[at] & RANK | far << FAR_AT
 
 
-@lean
+@jit_lean
 def change_far(
     heads: Heads, near: Heads, runs: Ints, pool: Ints, used: Ints, side: int, price: int, lots: int
 ) -> bool:
@@ -163,7 +163,7 @@ def change_far(
     return True
 
 
-@lean
+@jit_lean
 def settle(heads: Heads, near: Heads, runs: Ints, pool: Ints, side: int) -> None:
     """Bring the window to the best far level on a tick if nothing is near."""
     if heads[side * WORDS + BITS] != np.uint64(0):

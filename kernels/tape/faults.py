@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tapeout.hdl.layout import Fault
-from tapeout.kernels._jit import lean
+from tapeout.kernels._jit import jit_lean
 
 #: (F + 1, 4) int64. A row a `Fault`: how often, then the packet, byte and message of the first,
 #: counted from the start of the source, or -1. The last row holds how many packets, bytes and
@@ -25,7 +25,7 @@ def ledger() -> Ledger:
     return log
 
 
-@lean
+@jit_lean
 def note(log: Ledger, fault: int, packet: int, byte: int, message: int, many: int) -> None:
     """Count a fault `many` times; a place within this block of -1 is not known."""
     row = np.int64(fault)  # some versions of Numba do not index by an enumeration

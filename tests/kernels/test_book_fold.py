@@ -1,8 +1,10 @@
 """The fold from wire bytes equals the golden model: levels, best prices, faults, live orders."""
 
+import importlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,9 +18,10 @@ from tapeout.hdl.layout import Fault
 from tapeout.kernels.book.digest import digest, level_digest
 from tapeout.kernels.book.fold import Fold
 from tapeout.kernels.book.ladder import levels, taken
-from tapeout.kernels.tape.faults import BYTE, COUNT, MESSAGE
+from tapeout.kernels.tape.faults import BYTE, COUNT, MESSAGE, ledger
 from tapeout.kernels.tape.itch import SLACK
 
+YARDSTICK = Path(__file__).parents[2] / "benchmarks" / "yardstick.py"
 PENNIES = st.integers(1, 300).map(lambda cents: 1_000_000 + 100 * cents)
 ANY_TICK = st.integers(0, 99) | st.integers(999_990, 1_000_210)
 WILD = st.sampled_from([0, 1, 99, 100, 9_999, 10_000, 2**31, 2**32 - 100, 2**32 - 1])
@@ -195,8 +198,8 @@ def hostile(seed, count):
         yield message(kind, locate=int(draw.integers(1, 4)), stamp=1, **fields)
 
 
-def play_hostile():
-    pieces = list(hostile(1, 20_000))
+def play_hostile(count=20_000):
+    pieces = list(hostile(1, count))
     wire, end = laid_out(pieces)
     fold = Fold(2)
     fold.update(wire, np.array([[0, end]]), tops=True)
@@ -205,6 +208,18 @@ def play_hostile():
 
 def test_a_long_hostile_stream_is_the_models():
     play_hostile()
+
+
+@pytest.mark.skipif(not YARDSTICK.exists(), reason="the benchmarks are not beside the tests")
+def test_the_yardstick_builds_the_same_books(monkeypatch):
+    monkeypatch.syspath_prepend(str(YARDSTICK.parent))
+    plain = importlib.import_module("yardstick").Yardstick(4096, 4, ledger())
+    pieces = list(hostile(2, 5_000))
+    wire, end = laid_out(pieces)
+    plain.update(wire, 0, end)
+    model, _ = modelled(pieces)
+    assert plain.digest() == model_digest(model)
+    assert plain.ledger[:, COUNT].tolist() == [model.faults[fault] for fault in Fault] + [0]
 
 
 @pytest.mark.slow
