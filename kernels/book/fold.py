@@ -163,8 +163,8 @@ class Fold:
         ValueError
             "extents must stop 64 bytes before the wire's end; got 100 of 128"
         ValueError
-            "reference must be below 2147483648 for the direct store; got ... at byte 2: use the
-            ring". The messages before it are applied.
+            "reference must be below 2147483648 for the direct store; got ... at byte 2". The
+            messages before it are applied.
         """
         _check(wire, extents)
         cursor = self._block.cursor

@@ -41,12 +41,12 @@ def with_reference(store: Store, reference: int, largest: int, place: int) -> St
     Raises
     ------
     ValueError
-        "reference must be below 64 for the direct store; got 64 at byte 2: use the ring"
+        "reference must be below 64 for the direct store; got 64 at byte 2"
     """
     if reference >= largest:
         raise ValueError(
             f"reference must be below {largest} for the direct store; got {reference}"
-            f" at byte {place}: use the ring"
+            f" at byte {place}"
         )
     larger = direct(reference + 1)
     larger.slots[: store.slots.size - SLOT] = store.slots[:-SLOT]
