@@ -179,7 +179,6 @@ def test_payloads_are_the_models(raw):
         whole = net_model.payload(raw + bytes(300))  # cut by the capture: what is there is kept
         assert isinstance(whole, bytes)
         assert whole.startswith(got)
-        assert raw.endswith(got)
     else:
         assert got == (WHY[want] if isinstance(want, str) else want)
 
