@@ -139,7 +139,10 @@ def _settle_gap(
     if late >= 0 and known.waiting[0] < WINDOW:
         fresh = _repair(heads, late, known)
         note(log, Fault.REPAIRED, gram.packet, gram.start, -1, fresh)
-        _deliver(heads, late, heads[late].whole - fresh, known, grams[late], row, log)
+        again = heads[late].whole - fresh
+        if again > 0:
+            note(log, Fault.REPEATED, grams[late].packet, grams[late].start, -1, again)
+        _deliver(heads, late, again, known, grams[late], row, log)
         return 1, 0
     resumes = _resumes(heads, index, expected)
     note(log, Fault.GAP, gram.packet, gram.start, -1, resumes - expected)

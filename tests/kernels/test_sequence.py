@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tapeout.errors import FeedError
@@ -77,6 +77,7 @@ HOSTILE = [0, 1, 2, 5, 2**61, 2**62, 2**62 + 1, 2**63 - 1, 2**63, 2**63 + 1, 2**
         max_size=40,
     )
 )
+@example([(1, 1, True), (5, 1, True), (1, 2, True)])  # late, and half of it seen before
 def test_no_sequence_number_breaks_the_line(packets):
     """Whatever the numbers: the arrays hold, and what is sound is delivered or counted."""
     payloads = [
