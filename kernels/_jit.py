@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba import types
 
 F = TypeVar("F", bound=Callable[..., object])
+UNCOUNTED = {"_nrt": False}  # Numba's own name; its stubs do not have it
 
 
 def jit(function: F) -> F:
     """Compile on first call; division by zero gives inf or NaN, as in NumPy."""
-    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    return _compiled(function)
 
 
 def jit_inner(function: F) -> F:
@@ -27,13 +29,7 @@ def jit_inner(function: F) -> F:
     Numba would count each array of a named tuple at every call, atomically, which for ten arrays
     takes ten times as long as moving an order.
     """
-    uncounted: dict[str, Any] = {"_nrt": False}  # Numba's own name; its stubs do not have it
-    return cast(
-        F,
-        numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True, **uncounted)(
-            function
-        ),
-    )
+    return _compiled(function, forceinline=True, **UNCOUNTED)
 
 
 def jit_lean(function: F) -> F:
@@ -42,8 +38,32 @@ def jit_lean(function: F) -> F:
     Nobody counts references here either: each count is a locked add that waits for the stores
     under way.
     """
-    options: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
-    return cast(F, numba.njit(**options)(function))
+    return _compiled(function, **UNCOUNTED)
+
+
+def _compiled(function: F, **more: bool) -> F:
+    """The house's options; and one body for all integers of a width.
+
+    Left to itself, Numba compiles a function again for each constant and each enumeration it is
+    called with, which took a quarter of the time of a first replay.
+    """
+    options: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", **more}
+    dispatcher: Any = numba.njit(**options)(function)
+    compile_for = dispatcher.compile
+
+    def compile_plain(signature: Any) -> Any:
+        if isinstance(signature, tuple):
+            signature = tuple(_plain(kind) for kind in signature)
+        return compile_for(signature)
+
+    dispatcher.compile = compile_plain
+    return cast(F, dispatcher)
+
+
+def _plain(kind: Any) -> Any:
+    """The type of which a constant or a member of an enumeration is a value."""
+    kind = types.unliteral(kind)  # type: ignore[no-untyped-call]
+    return kind.dtype if isinstance(kind, types.IntEnumMember) else kind
 
 
 def forget_stale(rooms: list[Path]) -> int:

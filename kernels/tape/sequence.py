@@ -92,7 +92,9 @@ def _was_early(known: Sessions, session: int, sequence: int) -> bool:
     for index in range(known.waiting[0]):
         if known.early[index, 0] == session and known.early[index, 1] == sequence:
             known.waiting[0] -= 1
-            known.early[index] = known.early[known.waiting[0]]
+            last = known.waiting[0]
+            known.early[index, 0] = known.early[last, 0]
+            known.early[index, 1] = known.early[last, 1]
             return True
     return False
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tapeout.hdl.layout import Fault
 from tapeout.kernels._jit import forget_stale, jit
 from tapeout.kernels.tape import wire
 
@@ -39,6 +40,21 @@ def _stored(buffer, at, value):
     wire.put16(buffer, at, value)
     wire.put32(buffer, at + 2, value)
     wire.put64(buffer, at + 6, value)
+
+
+@jit
+def _twice(value):
+    return 2 * value
+
+
+@jit
+def _sum_of_doubles(value):
+    return _twice(0) + _twice(1) + _twice(Fault.GAP) + _twice(value)
+
+
+def test_a_kernel_is_compiled_once_for_all_constants_and_enumerations():
+    assert _sum_of_doubles(5) == 2 * (0 + 1 + int(Fault.GAP) + 5)
+    assert len(_twice.signatures) == 1
 
 
 @given(st.binary(min_size=20, max_size=20), st.integers(0, 12))
