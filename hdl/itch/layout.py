@@ -9,21 +9,22 @@ from typing import NamedTuple
 
 HEAD = "type:1a stock_locate:2 tracking_number:2 timestamp:6"
 
-#: type -> (name, fields after the head). A field is `name:bytes`; a final letter tells text (`a`)
-#: and prices in 1/10,000 dollar (`p`) or 1/100,000,000 dollar (`q`) from plain unsigned integers.
+#: type -> (name, fields after the head). A field is `name:bytes`; a final letter tells text (`a`),
+#: flags that are Y, N or blank (`f`) and prices in 1/10,000 dollar (`p`) or 1/100,000,000 dollar
+#: (`q`) from plain unsigned integers.
 FORMATS = {
     "S": ("system event", "event_code:1a"),
     "R": (
         "stock directory",
-        "stock:8a market_category:1a financial_status:1a round_lot_size:4 round_lots_only:1a"
-        " issue_classification:1a issue_subtype:2a authenticity:1a short_sale_threshold:1a"
-        " ipo_flag:1a luld_tier:1a etp_flag:1a etp_leverage_factor:4 inverse_indicator:1a",
+        "stock:8a market_category:1a financial_status:1a round_lot_size:4 round_lots_only:1f"
+        " issue_classification:1a issue_subtype:2a authenticity:1a short_sale_threshold:1f"
+        " ipo_flag:1f luld_tier:1a etp_flag:1f etp_leverage_factor:4 inverse_indicator:1f",
     ),
     "H": ("stock trading action", "stock:8a trading_state:1a reserved:1a reason:4a"),
     "Y": ("Reg SHO restriction", "stock:8a reg_sho_action:1a"),
     "L": (
         "market participant position",
-        "mpid:4a stock:8a primary_market_maker:1a market_maker_mode:1a participant_state:1a",
+        "mpid:4a stock:8a primary_market_maker:1f market_maker_mode:1a participant_state:1a",
     ),
     "V": ("MWCB decline level", "level_1:8q level_2:8q level_3:8q"),
     "W": ("MWCB status", "breached_level:1a"),
@@ -44,7 +45,7 @@ FORMATS = {
     "E": ("order executed", "order_reference:8 executed_shares:4 match_number:8"),
     "C": (
         "order executed with price",
-        "order_reference:8 executed_shares:4 match_number:8 printable:1a execution_price:4p",
+        "order_reference:8 executed_shares:4 match_number:8 printable:1f execution_price:4p",
     ),
     "X": ("order cancel", "order_reference:8 cancelled_shares:4"),
     "D": ("order delete", "order_reference:8"),
@@ -63,14 +64,14 @@ FORMATS = {
     "N": ("retail price improvement", "stock:8a interest_flag:1a"),
     "O": (
         "direct listing with capital raise",
-        "stock:8a open_eligibility:1a minimum_price:4p maximum_price:4p near_price:4p"
+        "stock:8a open_eligibility:1f minimum_price:4p maximum_price:4p near_price:4p"
         " near_time:8 lower_collar:4p upper_collar:4p",
     ),
 }
 
 
 class Field(NamedTuple):
-    """Where a field stands in its message, in bytes, and how it reads: "u", "a", "p" or "q"."""
+    """Where a field stands in its message, in bytes, and how it reads: u, a, f, p or q."""
 
     start: int
     length: int
@@ -90,7 +91,7 @@ def _message(name: str, text: str) -> Message:
     fields, start = {}, 0
     for word in f"{HEAD} {text}".split():
         field, _, size = word.partition(":")
-        length = int(size.rstrip("apq"))
+        length = int(size.rstrip("afpq"))
         fields[field] = Field(start, length, size.lstrip("0123456789") or "u")
         start += length
     return Message(name, start, fields)

@@ -3,6 +3,7 @@
 from tapeout.hdl.itch.layout import MESSAGES, SOURCES, Record, source
 
 WELL_FORMED = 1
+TEXT = "af"  # how fields of characters read
 
 
 def decode(message: bytes, sequence: int = 0, arrival_ns: int = 0) -> Record:
@@ -33,7 +34,7 @@ def fields(message: bytes) -> dict[str, int | str]:
     out: dict[str, int | str] = {}
     for name, (start, length, kind) in layout.fields.items():
         raw = message[start : start + length]
-        out[name] = raw.decode("ascii").rstrip(" ") if kind == "a" else int.from_bytes(raw)
+        out[name] = raw.decode("ascii").rstrip(" ") if kind in TEXT else int.from_bytes(raw)
     return out
 
 
@@ -44,7 +45,7 @@ def encode(kind: str, **values: int | str) -> bytes:
         raise ValueError(f"{layout.name} has no field {unknown[0]!r}")
     out = bytearray()
     for name, field in layout.fields.items():
-        value = kind if name == "type" else values.get(name, "" if field.kind == "a" else 0)
+        value = kind if name == "type" else values.get(name, "" if field.kind in TEXT else 0)
         if isinstance(value, str):
             raw = value.encode("ascii").ljust(field.length)
         else:
