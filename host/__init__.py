@@ -28,6 +28,8 @@ _HOME = {
     "devices": "tapeout.device",
     "feeds": "tapeout.device",
     "events": "tapeout.feed.replay",
+    "message_batches": "tapeout.feed.messages",
+    "messages": "tapeout.feed.messages",
     "factor_panel": "tapeout.factors.catalogue",
     "read": "tapeout.feed.tape",
     "run": "tapeout.service.run",

@@ -1,0 +1,1 @@
+"""Typed columns: which a message type has, how they are filled from the wire."""

@@ -1,0 +1,163 @@
+"""Columns filled straight from the wire: one pass counts, one fills block by block."""
+
+from typing import Any
+
+import numpy as np
+
+from tapeout.kernels._jit import jit_inner, jit_lean
+from tapeout.kernels.book.bits import leading_zeros, select
+from tapeout.kernels.columns.arena import (
+    ARRIVAL,
+    CLOCK,
+    END,
+    FINE_PRICE,
+    INT,
+    LETTER,
+    LONG,
+    PRICE,
+    SEQUENCE,
+    SHORT,
+)  # fmt: skip
+from tapeout.kernels.tape.itch import LENGTHS
+from tapeout.kernels.tape.moldudp import Messages
+from tapeout.kernels.tape.record import Ints
+from tapeout.kernels.tape.wire import Bytes, be16, be32, be64, put64
+
+STEP = 1024  # messages whose bytes stay near while each column takes what it needs of them
+CLOCK_MASK = np.uint64((1 << 48) - 1)
+BLANKS = np.uint64(0x2020202020202020)
+OVER_ASCII = np.uint64(0x8080808080808080)
+ZERO, ONE, TWO, THREE, WORD = (np.uint64(n) for n in (0, 1, 2, 3, 64))
+BLOCK = np.uint64(STEP)
+
+
+@jit_lean
+def count(
+    wire: Bytes, messages: Messages, slots: Ints, wanted: Any, slot_of: Bytes, rows: Ints
+) -> bool:
+    """Tell the slot of each message, and count the messages of each slot into `rows` (S + 1,).
+
+    The last slot is for what is malformed or not wanted: `wanted` (65536,) tells which locates to
+    take. `wire` must reach `itch.SLACK` bytes beyond the last message. Returns whether any message
+    has an arrival.
+    """
+    others, arrived = rows.size - 1, np.int64(0)
+    for index in range(np.uint64(messages.size)):
+        message = messages[index]
+        at = np.uint64(message.start)
+        kind = wire[at]
+        fits = message.length == LENGTHS[kind] and wanted[be16(wire, np.int64(at) + 1)]
+        slot = np.uint64(slots[kind] if fits else others)
+        slot_of[index] = slot
+        rows[slot] += 1
+        arrived |= message.arrival_ns
+    return arrived != 0
+
+
+@jit_inner
+def _text(wire: Bytes, at: int, spare: Any, arena: Bytes, end: int) -> tuple[Any, Any]:
+    """Store a text without the blanks behind it; its bytes, and what of it is no blank.
+
+    `spare` is how many bits of a word it does not fill.
+    """
+    word = be64(wire, at)
+    put64(arena, end, word)
+    ink = (word ^ BLANKS) >> spare
+    blank = WORD - ONE - leading_zeros(ink & (~ink + ONE)) >> THREE  # all ones where ink is 0
+    size = (WORD - spare >> THREE) - blank
+    return np.int64(select(ink, size, ZERO)), ink
+
+
+@jit_inner
+def _column(
+    fill: Any, start: int, spare: Any, place: Any, text: int,
+    wire: Bytes, messages: Messages, at: Ints, order: Ints, base: Any, count: Any, done: Any,
+    midnight_ns: int, arena: Bytes, twos: Any, fours: Any, eights: Any,
+) -> Any:  # fmt: skip
+    """One column of `count` messages, behind the `done` rows it has; they start at `at[base:]`.
+
+    Returns what of its text is beyond ASCII, as a word that is 0 if nothing is.
+    """
+    seen = ZERO
+    to8, to4, to2 = (place >> THREE) + done, (place >> TWO) + done, (place >> ONE) + done
+    if fill == CLOCK:
+        for row in range(count):
+            time = be64(wire, at[base + row] + start - 2) & CLOCK_MASK
+            eights[to8 + row] = midnight_ns + np.int64(time)
+    elif fill == SEQUENCE:
+        for row in range(count):
+            eights[to8 + row] = messages[np.uint64(order[base + row])].sequence
+    elif fill == ARRIVAL:
+        for row in range(count):
+            eights[to8 + row] = messages[np.uint64(order[base + row])].arrival_ns
+    elif fill == LONG or fill == FINE_PRICE:
+        for row in range(count):
+            eights[to8 + row] = be64(wire, at[base + row] + start)
+    elif fill == PRICE:
+        for row in range(count):
+            eights[to8 + row] = be32(wire, at[base + row] + start)
+    elif fill == INT:
+        for row in range(count):
+            fours[to4 + row] = be32(wire, at[base + row] + start)
+    elif fill == SHORT:
+        for row in range(count):
+            twos[to2 + row] = be16(wire, at[base + row] + start)
+    elif fill == LETTER:
+        for row in range(count):
+            letter = wire[np.uint64(at[base + row] + start)]
+            arena[place + done + row] = letter
+            seen |= np.uint64(letter)
+    else:
+        end = np.int64(fours[to4])
+        for row in range(count):
+            size, ink = _text(wire, at[base + row] + start, spare, arena, text + end)
+            end += size
+            seen |= ink
+            fours[to4 + row + ONE] = end
+    return seen & OVER_ASCII
+
+
+@jit_inner
+def _sorted(
+    messages: Messages, first: int, last: int, slot_of: Bytes, at: Ints, order: Ints, counts: Any
+) -> None:
+    """Put the messages `first` to `last`, and where they start, into the rows of their slots."""
+    counts[:] = 0
+    for index in range(np.uint64(first), np.uint64(last)):
+        slot = np.uint64(slot_of[index])
+        row = slot * BLOCK + counts[slot]
+        at[row] = messages[index].start
+        order[row] = index
+        counts[slot] += ONE
+
+
+@jit_lean
+def fill(
+    wire: Bytes, messages: Messages, slot_of: Bytes, midnight_ns: int, plan: Any,
+    arena: Bytes, twos: Any, fours: Any, eights: Any,
+    at: Ints, order: Ints, counts: Any, done: Any, seen: Any,
+) -> None:  # fmt: skip
+    """Fill the arena of a `Layout` made for what `count` told of the same messages.
+
+    `twos`, `fours` and `eights` are views of the arena, uint16, int32 and int64. The first offset
+    of every text must be 0. `seen` (S + 1, C) uint64 receives, for columns of text, a word that is
+    not 0 if there are bytes beyond ASCII. `at`, `order` (of (S + 1) * BLOCK), `counts` and `done`
+    (of S + 1, zeros) are room to work in.
+    """
+    for first in range(0, messages.size, STEP):
+        last = min(first + STEP, messages.size)
+        _sorted(messages, first, last, slot_of, at, order, counts)
+        for slot in range(np.uint64(plan.shape[0] - 1)):
+            if counts[slot] == ZERO:
+                continue
+            for column in range(plan.shape[1]):
+                how = plan[slot, column, 0]
+                if how == END:
+                    break
+                seen[slot, column] |= _column(
+                    how, np.int64(plan[slot, column, 1]), plan[slot, column, 2],
+                    plan[slot, column, 3], np.int64(plan[slot, column, 4]),
+                    wire, messages, at, order, slot * BLOCK, counts[slot], done[slot],
+                    midnight_ns, arena, twos, fours, eights,
+                )  # fmt: skip
+            done[slot] += counts[slot]
