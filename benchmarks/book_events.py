@@ -1,5 +1,7 @@
 """How fast do book events become Arrow record batches, against pandas?"""
 
+from collections.abc import Callable
+
 import harness
 import numpy as np
 import pandas as pd
@@ -9,12 +11,16 @@ from inputs import capture
 from tapeout.feed.replay import Replay
 from tapeout.feed.tape import Tape
 from tapeout.hdl.book.layout import Kind
-from tapeout.market.events import BOOK_EVENTS, KINDS, event_batch
+from tapeout.market.events import BOOK_EVENTS, KINDS, event_batch, state_name, text
 
 
 def in_pandas(events: np.ndarray, directory: dict[int, str]) -> pa.RecordBatch:
     """The same columns, types and nulls, by way of a data frame."""
     displayed = events["kind"] < Kind.TRADE
+
+    def named(words: np.ndarray, name: Callable[[int], str]) -> pd.Series:
+        names = {word: name(word) for word in set(words.tolist()) if word}
+        return pd.Series([names.get(word) for word in words.tolist()], dtype=object)
 
     def nullable(name: str, missing: np.ndarray) -> pd.arrays.IntegerArray:
         return pd.arrays.IntegerArray(np.ascontiguousarray(events[name]), missing)
@@ -33,6 +39,12 @@ def in_pandas(events: np.ndarray, directory: dict[int, str]) -> pa.RecordBatch:
         "match_number": nullable("match_number", events["match_number"] == 0),
         "trade_ticks": nullable("trade_ticks", events["trade_ticks"] == 0),
         "printable": events["printable"].astype(bool),
+        "attribution": named(events["mpid"], text),
+        "cross_type": named(np.where(events["kind"] == Kind.CROSS, events["code"], 0), chr),
+        "trading_state": named(
+            np.where(events["kind"] == Kind.STATE, events["code"], 0), state_name
+        ),
+        "reason": named(events["reason"], text),
     }
     return pa.RecordBatch.from_pandas(pd.DataFrame(columns), BOOK_EVENTS, preserve_index=False)
 

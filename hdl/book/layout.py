@@ -15,6 +15,10 @@ class Kind(IntEnum):
     TRADE = 7  # against an order that was never displayed: no level changes
     CROSS = 8  # auction: no level changes
     BREAK = 9  # an earlier match number is void: no level changes
+    STATE = 10  # trading halts, pauses, is quoted only, goes on: no level changes
 
 
+#: Trading states ("Stock Trading Action", `trading_state`) in words.
+STATES = {"H": "halted", "P": "paused", "Q": "quotation", "T": "trading"}
+#: Kinds in which lots changed hands.
 TRADES = frozenset({Kind.EXECUTE, Kind.TRADE, Kind.CROSS})

@@ -10,7 +10,11 @@ from tapeout.hdl.layout import Fault
 
 
 class Event(NamedTuple):
-    """One change of one level, or one trade; prices in ticks of 1/10,000 dollar, sizes in lots."""
+    """One change of one level, one trade, or a trading state.
+
+    Prices are ticks of 1/10,000 dollar, sizes lots. `attribution` is the market participant of a
+    displayed order, which a replace keeps; a `BREAK` voids what printed under its match number.
+    """
 
     kind: Kind
     locate: int
@@ -21,6 +25,10 @@ class Event(NamedTuple):
     match_number: int = 0
     trade_ticks: int = 0
     printable: bool = False
+    attribution: str = ""
+    cross_type: str = ""
+    state: str = ""
+    reason: str = ""
 
 
 class Quote(NamedTuple):
@@ -40,19 +48,22 @@ class Order:
     side: str
     price: int
     shares: int
+    attribution: str
 
 
 class Books:
     """All instruments' books; `apply` folds one record in and returns what changed.
 
     TotalView-ITCH 5.0, "Add Order" to "Trade Messages": executions, cancels and deletes name only
-    the reference, so side, price and instrument come from the order; a replace keeps side and
-    instrument; an order of no shares left is gone.
+    the reference, so side, price and instrument come from the order; a replace keeps side,
+    instrument and attribution; an order of no shares left is gone. `orders` are in order of
+    priority: a cancel leaves an order where it is, a replace puts a new one last.
     """
 
     def __init__(self) -> None:
         self.orders: dict[int, Order] = {}
         self.levels: dict[tuple[int, str], dict[int, int]] = defaultdict(dict)
+        self.states: dict[int, tuple[str, str]] = {}
         self.faults: Counter[Fault] = Counter()
 
     def apply(self, record: Record) -> list[Event]:
@@ -60,7 +71,7 @@ class Books:
         rule = {
             "A": self._add, "F": self._add, "E": self._execute, "C": self._execute,
             "X": self._cancel, "D": self._delete, "U": self._replace,
-            "P": self._trade, "Q": self._trade, "B": self._trade,
+            "P": self._trade, "Q": self._trade, "B": self._trade, "H": self._state,
         }.get(chr(record.type))  # fmt: skip
         events = rule(record) if rule and record.flags else []
         for locate in {event.locate for event in events if event.kind < Kind.TRADE}:
@@ -79,6 +90,14 @@ class Books:
         ask = (*self.depth(locate, "S", 1), (0, 0))[0]
         return Quote(*bid, *ask)
 
+    def queue(self, locate: int, side: str, price: int) -> list[int]:
+        """The references that rest at one price, the first to be filled first."""
+        return [
+            reference
+            for reference, order in self.orders.items()
+            if (order.locate, order.side, order.price) == (locate, side, price)
+        ]
+
     def _enter(self, kind: Kind, reference: int, order: Order) -> list[Event]:
         if not order.shares:
             self.faults[Fault.ZERO_SHARES] += 1
@@ -86,7 +105,7 @@ class Books:
         self.orders[reference] = order
         level = self.levels[order.locate, order.side]
         level[order.price] = level.get(order.price, 0) + order.shares
-        return [Event(kind, order.locate, order.side, order.price, order.shares, reference)]
+        return [_changed(kind, reference, order, order.shares)]
 
     def _leave(self, kind: Kind, reference: int, shares: int) -> list[Event]:
         order = self.orders[reference]
@@ -97,7 +116,7 @@ class Books:
         level[order.price] -= shares
         if not level[order.price]:
             del level[order.price]
-        return [Event(kind, order.locate, order.side, order.price, shares, reference)]
+        return [_changed(kind, reference, order, shares)]
 
     def _known(self, record: Record) -> bool:
         order = self.orders.get(record.subject)
@@ -123,7 +142,7 @@ class Books:
         if record.subject in self.orders:
             self.faults[Fault.REPEATED_REFERENCE] += 1
             return []
-        order = Order(record.locate, side, record.price, record.shares)
+        order = Order(record.locate, side, record.price, record.shares, text(record.mpid))
         return self._enter(Kind.ADD, record.subject, order)
 
     def _execute(self, record: Record) -> list[Event]:
@@ -159,7 +178,7 @@ class Books:
         if not record.shares:
             self.faults[Fault.ZERO_SHARES] += 1
             return []
-        new = Order(old.locate, old.side, record.price, record.shares)
+        new = Order(old.locate, old.side, record.price, record.shares, old.attribution)
         return [
             *self._leave(Kind.REPLACE_OUT, record.subject, old.shares),
             *self._enter(Kind.REPLACE_IN, record.other, new),
@@ -170,5 +189,27 @@ class Books:
         side = chr(record.side) if record.side else ""
         return [
             Event(kind, record.locate, side, 0, record.shares, 0, record.other, record.price,
-                  kind != Kind.BREAK)
+                  kind != Kind.BREAK, cross_type=letter(record.code) if kind == Kind.CROSS else "")
         ]  # fmt: skip
+
+    def _state(self, record: Record) -> list[Event]:
+        state, reason = letter(record.code), text(record.mpid)
+        self.states[record.locate] = state, reason
+        return [Event(Kind.STATE, record.locate, "", 0, 0, 0, state=state, reason=reason)]
+
+
+def letter(code: int) -> str:
+    """The letter of a code; 0 has none."""
+    return chr(code) if code else ""
+
+
+def text(word: int) -> str:
+    """The four letters of a word without the blanks behind them; 0 has none."""
+    return word.to_bytes(4).decode("latin-1").rstrip(" ") if word else ""
+
+
+def _changed(kind: Kind, reference: int, order: Order, shares: int) -> Event:
+    return Event(
+        kind, order.locate, order.side, order.price, shares, reference,
+        attribution=order.attribution,
+    )  # fmt: skip

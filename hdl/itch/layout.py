@@ -113,7 +113,7 @@ RECORD = {
     "tracking": 16,
     "type": 8,
     "side": 8,  # "B" or "S"
-    "mpid": 32,
+    "mpid": 32,  # attribution or participant; of a trading state its reason
     "code": 8,  # printable, cross type, event code or trading state
     "flags": 8,  # bit 0: the type is known and the length is right
     "length": 16,  # of the message, in bytes
@@ -129,7 +129,7 @@ SOURCES = {
     "price": ("price", "execution_price", "cross_price", "reference_price", "ipo_price"),
     "tracking": ("tracking_number",),
     "side": ("side", "imbalance_direction"),
-    "mpid": ("attribution", "mpid"),
+    "mpid": ("attribution", "mpid", "reason"),
     "code": ("printable", "cross_type", "event_code", "trading_state"),
 }
 

@@ -9,6 +9,7 @@ from tapeout.errors import DataError
 from tapeout.kernels.book import levels, orders, replay
 from tapeout.kernels.tape.faults import Ledger, ledger
 from tapeout.kernels.tape.record import EVENT_DTYPE, QUOTE_DTYPE, Events, Ints, Quotes, Records
+from tapeout.market.events import state_name, text
 
 EVERYTHING = np.ones(1 << 16, np.bool_)
 
@@ -25,6 +26,16 @@ class Depth(NamedTuple):
 
     bids: list[Level]
     asks: list[Level]
+
+
+class TradingState(NamedTuple):
+    """Whether an instrument trades: "halted", "paused", "quotation" or "trading", and why.
+
+    An instrument that no message told of has neither.
+    """
+
+    name: str = ""
+    reason: str = ""
 
 
 class Books:
@@ -114,6 +125,12 @@ class Books:
         bids, asks = ([Level(int(t), int(n)) for t, n in side] for side in sides)
         return Depth(bids, asks)
 
+    def state(self, instrument: int | str) -> TradingState:
+        """The newest trading state of one instrument; asked and refused as for `depth`."""
+        locate = self._locate(instrument) if isinstance(instrument, str) else instrument
+        code, reason = (int(word) for word in self._book.states[locate])
+        return TradingState(state_name(code), text(reason)) if code else TradingState()
+
     def _locate(self, symbol: str) -> int:
         for at, name in self.directory.items():
             if name == symbol:
@@ -126,7 +143,10 @@ class Books:
         return np.flatnonzero(count)
 
     def quotes(self) -> pa.Table:
-        """The best quote of every active instrument; nulls where a side is empty."""
+        """The best quote and the trading state of every active instrument.
+
+        Null where a side is empty, or where no message told the state.
+        """
         active = self.active()
         bid, bid_lots, ask, ask_lots = self._book.quote[active].T
         return pa.table(
@@ -137,5 +157,8 @@ class Books:
                 "bid_lots": pa.array(bid_lots),
                 "ask_ticks": pa.array(ask, mask=ask_lots == 0),
                 "ask_lots": pa.array(ask_lots),
+                "trading_state": pa.array(
+                    [self.state(int(at)).name or None for at in active], pa.string()
+                ),
             }
         )

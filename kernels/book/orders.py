@@ -6,8 +6,9 @@ import numpy as np
 
 from tapeout.kernels._jit import jit
 
-#: (S, 3) uint64, S a power of two. A slot is the reference, price << 32 | shares, and one more than
-#: the side index (2 * locate for bids, one more for asks): a free slot has zero there.
+#: (S, 3) uint64, S a power of two. A slot is the reference, price << 32 | shares, and attribution
+#: << 32 | one more than the side index (2 * locate for bids, one more for asks): a free slot has
+#: zero there.
 Orders = np.ndarray[Any, np.dtype[np.uint64]]
 
 REFERENCE, RESTING, SIDE = range(3)
@@ -45,18 +46,24 @@ def find(slots: Orders, reference: int) -> int:
 @jit
 def side_of(slots: Orders, slot: int) -> int:
     """The side index of the order in a taken slot."""
-    return np.int64(slots[slot, SIDE] - ONE)
+    return np.int64((slots[slot, SIDE] & LOW_HALF) - ONE)
 
 
 @jit
-def insert(slots: Orders, reference: int, resting: int, side: int) -> None:
+def attribution_of(slots: Orders, slot: int) -> Any:
+    """The market participant of the order in a taken slot, as in its record; 0 for none."""
+    return slots[slot, SIDE] >> HALF
+
+
+@jit
+def insert(slots: Orders, reference: int, resting: int, side: int, attribution: Any) -> None:
     """Store an order whose reference is not live; there must be room."""
     slot, mask = _home(slots, np.uint64(reference)), slots.shape[0] - 1
     while slots[slot, SIDE] != FREE:
         slot = (slot + 1) & mask
     slots[slot, REFERENCE] = reference
     slots[slot, RESTING] = resting
-    slots[slot, SIDE] = np.uint64(side) + ONE
+    slots[slot, SIDE] = np.uint64(attribution) << HALF | np.uint64(side) + ONE
 
 
 @jit
@@ -78,7 +85,8 @@ def remove(slots: Orders, slot: int) -> None:
 def _move(old: Orders, new: Orders) -> None:
     for slot in range(old.shape[0]):
         if old[slot, SIDE] != FREE:
-            insert(new, old[slot, REFERENCE], old[slot, RESTING], side_of(old, slot))
+            attribution = attribution_of(old, slot)
+            insert(new, old[slot, REFERENCE], old[slot, RESTING], side_of(old, slot), attribution)
 
 
 def with_room(slots: Orders, live: int, more: int) -> Orders:

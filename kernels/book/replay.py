@@ -17,12 +17,13 @@ from tapeout.kernels.book.orders import (
     MISSING,
     RESTING,
     Orders,
+    attribution_of,
     find,
     insert,
     orders,
     remove,
     side_of,
-)
+)  # fmt: skip
 from tapeout.kernels.tape.faults import Ledger, note
 from tapeout.kernels.tape.itch import LOCATES
 from tapeout.kernels.tape.record import (
@@ -33,37 +34,28 @@ from tapeout.kernels.tape.record import (
     Ints,
     Quotes,
     Records,
-)
+)  # fmt: skip
 
 BID, ASK, NO_SIDE = 1, -1, 0
 BUY, SELL, YES, PRICED = ord("B"), ord("S"), ord("Y"), ord("C")
 LOCATE_SHIFT, TIME_MASK = np.uint64(STAMP_BITS), np.uint64(STAMP_MASK)
 
 #: What a message type does to a book.
-NOTHING, ADD, EXECUTE, CANCEL, DELETE, REPLACE, TRADE, CROSS, BREAK = range(9)
+NOTHING, ADD, EXECUTE, CANCEL, DELETE, REPLACE, TRADE, CROSS, BREAK, STATE = range(10)
 ACTION = np.zeros(256, np.int64)
-for _letter, _action in zip("AFECXDUPQB", (1, 1, 2, 2, 3, 4, 5, 6, 7, 8), strict=True):
+for _letter, _action in zip("AFECXDUPQBH", (1, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9), strict=True):
     ACTION[ord(_letter)] = _action
 KIND = np.array(
-    [
-        0,
-        Kind.ADD,
-        Kind.EXECUTE,
-        Kind.CANCEL,
-        Kind.DELETE,
-        Kind.REPLACE_OUT,
-        Kind.TRADE,
-        Kind.CROSS,
-        Kind.BREAK,
-    ],
-    np.uint8,
-)
+    [0, Kind.ADD, Kind.EXECUTE, Kind.CANCEL, Kind.DELETE, Kind.REPLACE_OUT, Kind.TRADE, Kind.CROSS,
+     Kind.BREAK, Kind.STATE], np.uint8,
+)  # fmt: skip
 
 
 class Book(NamedTuple):
     """All books: live orders and how many, price levels (see `levels`), each locate's last quote.
 
-    `live` and `used` are (1,) int64; `quote` is (65536, 4): bid, its lots, ask, its lots.
+    `live` and `used` are (1,) int64; `quote` is (65536, 4): bid, its lots, ask, its lots; `states`
+    is (65536, 2): the newest trading state and its reason, as in the record, or zeros.
     """
 
     slots: Orders
@@ -72,19 +64,22 @@ class Book(NamedTuple):
     pool: Ints
     used: Ints
     quote: Ints
+    states: Ints
 
 
 def book() -> Book:
     """No order in any book."""
     one = np.zeros(1, np.int64)
     runs, pool = np.zeros((2 * LOCATES, 3), np.int64), np.zeros((1 << 14, 2), np.int64)
-    return Book(orders(), one, runs, pool, one.copy(), np.zeros((LOCATES, 4), np.int64))
+    quote, states = np.zeros((LOCATES, 4), np.int64), np.zeros((LOCATES, 2), np.int64)
+    return Book(orders(), one, runs, pool, one.copy(), quote, states)
 
 
 @jit
 def _write(
-    event: Any, record: Any, midnight_ns: int, kind: int, side: int, price: int, lots: int
-) -> None:
+    event: Any, record: Any, midnight_ns: int, kind: int, side: int, price: int, lots: int,
+    mpid: Any,
+) -> None:  # fmt: skip
     """Fill in an event on `side` (2 * locate, one more for asks)."""
     event.exchange_ns = midnight_ns + np.int64(record.stamp & TIME_MASK)
     event.arrival_ns = record.arrival_ns
@@ -97,16 +92,25 @@ def _write(
     event.instrument = side >> 1
     event.kind = kind
     event.side = BID if side & 1 == 0 else ASK
+    event.mpid = mpid
+    event.reason = 0
     event.printable = 0
+    event.code = 0
 
 
 @jit
-def _off_book(event: Any, record: Any, midnight_ns: int, action: int) -> None:
-    """A trade, or the breaking of one: nothing displayed changes."""
-    side = np.int64(record.stamp >> LOCATE_SHIFT) * 2
-    _write(event, record, midnight_ns, KIND[action], side, 0, np.int64(record.shares))
+def _off_book(event: Any, record: Any, midnight_ns: int, action: int, states: Ints) -> None:
+    """A trade, the breaking of one, or a trading state: nothing displayed changes."""
+    locate, lots = np.int64(record.stamp >> LOCATE_SHIFT), np.int64(record.shares)
+    _write(event, record, midnight_ns, KIND[action], 2 * locate, 0, lots, 0)
     event.order_id = 0
     event.side = BID if record.side == BUY else ASK if record.side == SELL else NO_SIDE
+    event.code = record.code if action == CROSS or action == STATE else 0
+    if action == STATE:
+        states[locate, 0], states[locate, 1] = record.code, record.mpid
+        event.reason = record.mpid
+        event.lots, event.side = 0, NO_SIDE
+        return
     event.match_number = record.other
     event.trade_ticks = record.price
     event.printable = action != BREAK
@@ -128,6 +132,13 @@ def _target(record: Any, action: int, slots: Orders) -> tuple[int, int, int]:
 
 
 @jit
+def _attribution(record: Any, action: int, slots: Orders, slot: int) -> Any:
+    """The market participant of the order a record adds, or is about."""
+    told = action == ADD or slot == MISSING
+    return np.uint64(record.mpid) if told else attribution_of(slots, slot)
+
+
+@jit
 def _replaceable(record: Any, slots: Orders) -> int:
     """What forbids to replace a live order, or MISSING."""
     if find(slots, record.other) != MISSING:
@@ -137,18 +148,11 @@ def _replaceable(record: Any, slots: Orders) -> int:
 
 @jit
 def _leave(
-    event: Any,
-    record: Any,
-    action: int,
-    midnight_ns: int,
-    slot: int,
-    slots: Orders,
-    live: Ints,
-    runs: Ints,
-    pool: Ints,
-) -> tuple[int, int]:
+    event: Any, record: Any, action: int, midnight_ns: int, slot: int,
+    slots: Orders, live: Ints, runs: Ints, pool: Ints,
+) -> tuple[int, int]:  # fmt: skip
     """Take shares of a live order off the book. Returns how many, and the fault or MISSING."""
-    resting, side = slots[slot, RESTING], side_of(slots, slot)
+    resting, side, mpid = slots[slot, RESTING], side_of(slots, slot), attribution_of(slots, slot)
     price, lots = np.int64(resting >> HALF), np.int64(resting & LOW_HALF)
     fault = MISSING
     if action == EXECUTE or action == CANCEL:
@@ -163,7 +167,7 @@ def _leave(
     else:
         slots[slot, RESTING] = resting - np.uint64(lots)
     take(runs, pool, side, price, lots)
-    _write(event, record, midnight_ns, KIND[action], side, price, lots)
+    _write(event, record, midnight_ns, KIND[action], side, price, lots, mpid)
     if action == EXECUTE:
         event.match_number = record.other
         event.trade_ticks = record.price if record.type == PRICED else price
@@ -173,27 +177,19 @@ def _leave(
 
 @jit
 def _enter(
-    event: Any,
-    record: Any,
-    action: int,
-    midnight_ns: int,
-    side: int,
-    slots: Orders,
-    live: Ints,
-    runs: Ints,
-    pool: Ints,
-    used: Ints,
-) -> int:
+    event: Any, record: Any, action: int, midnight_ns: int, side: int, mpid: Any,
+    slots: Orders, live: Ints, runs: Ints, pool: Ints, used: Ints,
+) -> int:  # fmt: skip
     """Put a new order on the book. Returns the fault that forbids it, or MISSING."""
     if record.shares == 0:
         return Fault.ZERO_SHARES
     price, lots = np.int64(record.price), np.int64(record.shares)
     reference = record.other if action == REPLACE else record.subject
-    insert(slots, reference, np.uint64(price) << HALF | np.uint64(lots), side)
+    insert(slots, reference, np.uint64(price) << HALF | np.uint64(lots), side, mpid)
     live[0] += 1
     put(runs, pool, used, side, price, lots)
     kind = Kind.REPLACE_IN if action == REPLACE else Kind.ADD
-    _write(event, record, midnight_ns, kind, side, price, lots)
+    _write(event, record, midnight_ns, kind, side, price, lots, mpid)
     event.order_id = reference
     return MISSING
 
@@ -243,13 +239,14 @@ def replay(
     pool: Ints,
     used: Ints,
     quote: Ints,
+    states: Ints,
     events: Events,
     quotes: Quotes,
     log: Ledger,
     rows: int,
     quoted: int,
 ) -> tuple[int, int, int]:
-    """Fold `records[start:]` into the books of `Book(slots, ..., quote)`.
+    """Fold `records[start:]` into the books of `Book(slots, ..., states)`.
 
     `wanted` (65536,) tells which locates to follow. Records of the others are passed over, unless
     they are about an order that is followed.
@@ -266,7 +263,7 @@ def replay(
         if not follows and (action == ADD or action >= TRADE):
             continue
         if action >= TRADE:
-            _off_book(events[rows], record, midnight_ns, action)
+            _off_book(events[rows], record, midnight_ns, action, states)
             rows += 1
             continue
         slot, side, fault = _target(record, action, slots)
@@ -278,7 +275,7 @@ def replay(
             note(log, Fault.WRONG_INSTRUMENT, -1, -1, index, 1)
         if action == REPLACE and fault == MISSING:
             fault = _replaceable(record, slots)
-        first = rows
+        first, mpid = rows, _attribution(record, action, slots, slot)
         if fault == MISSING and action != ADD:
             lots, fault = _leave(
                 events[rows], record, action, midnight_ns, slot, slots, live, runs, pool
@@ -286,7 +283,7 @@ def replay(
             rows += lots > 0
         if fault == MISSING and (action == ADD or action == REPLACE):
             fault = _enter(
-                events[rows], record, action, midnight_ns, side, slots, live, runs, pool, used
+                events[rows], record, action, midnight_ns, side, mpid, slots, live, runs, pool, used
             )
             rows += fault == MISSING
         if fault != MISSING:

@@ -24,7 +24,9 @@ Ints = np.ndarray[Any, np.dtype[np.int64]]
 Records = np.ndarray[Any, np.dtype[np.void]]
 
 
-#: One change of one level, or one trade. `side` is 1 for bids, -1 for asks, 0 for neither.
+#: One change of one level, one trade, or a trading state. `side` is 1 for bids, -1 for asks, 0 for
+#: neither; `mpid` (attribution) and `reason` are four letters as a big-endian integer; `code` is
+#: the cross type of a cross and the trading state of a state.
 EVENT_DTYPE = np.dtype(
     [
         ("exchange_ns", "<i8"),
@@ -38,7 +40,10 @@ EVENT_DTYPE = np.dtype(
         ("instrument", "<u2"),
         ("kind", "u1"),
         ("side", "i1"),
-        ("printable", "<u4"),
+        ("mpid", "<u4"),
+        ("reason", "<u4"),
+        ("printable", "<u2"),
+        ("code", "<u2"),
     ]
 )
 #: The best quote of an instrument from here on; an empty side has zero lots at price zero.

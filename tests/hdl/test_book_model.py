@@ -78,8 +78,9 @@ def test_an_order_of_no_shares_is_gone(books):
     [
         ("P", {"side": "S", "shares": 30, "price": 100_2500, "match_number": 4},
          Event(Kind.TRADE, 1, "S", 0, 30, 0, 4, 100_2500, True)),
-        ("Q", {"cross_shares": 9_000, "cross_price": 100_3000, "match_number": 5},
-         Event(Kind.CROSS, 1, "", 0, 9_000, 0, 5, 100_3000, True)),
+        ("Q", {"cross_shares": 9_000, "cross_price": 100_3000, "match_number": 5,
+               "cross_type": "O"},
+         Event(Kind.CROSS, 1, "", 0, 9_000, 0, 5, 100_3000, True, cross_type="O")),
         ("B", {"match_number": 4}, Event(Kind.BREAK, 1, "", 0, 0, 0, 4, 0, False)),
     ],
 )  # fmt: skip

@@ -4,8 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapeout.hdl.book.layout import Kind
+from tapeout.hdl.book.layout import STATES, Kind
 from tapeout.hdl.book.model import Books as ModelBooks
+from tapeout.hdl.book.model import letter, text
 from tapeout.hdl.itch.layout import RECORD, Record, pack
 from tapeout.hdl.layout import Fault
 from tapeout.kernels.tape.faults import COUNT, ledger
@@ -17,13 +18,14 @@ REFERENCES = st.integers(0, 12) | st.sampled_from([2**64 - 1, 2**63])
 
 @st.composite
 def book_record(draw):
-    kind = draw(st.sampled_from("AAAFFECXDUUPQBSZ"))
+    kind = draw(st.sampled_from("AAAFFECXDUUPQBSZH"))
     return Record(
         sequence=draw(st.integers(1, 99)), subject=draw(REFERENCES), other=draw(REFERENCES),
         timestamp=draw(st.integers(0, 2**48 - 1)), locate=draw(st.integers(0, 2)),
         shares=draw(st.integers(0, 6) | st.just(2**32 - 1)),
         price=draw(st.integers(0, 9) | st.just(2**32 - 1)), type=ord(kind),
-        side=ord(draw(st.sampled_from("BBBSSSx"))), code=ord(draw(st.sampled_from("YN"))),
+        side=ord(draw(st.sampled_from("BBBSSSx"))), code=draw(st.sampled_from(b"YNHT\0")),
+        mpid=draw(st.sampled_from([0, 0x47534320, 0x4C554450, 0xFF000000])),
         flags=draw(st.sampled_from([1, 1, 1, 1, 1, 1, 1, 0])),
     )  # fmt: skip
 
@@ -37,7 +39,13 @@ def as_event(row):
     side = {1: "B", -1: "S", 0: ""}[int(row["side"])]
     return (Kind(row["kind"]), int(row["instrument"]), side, int(row["price_ticks"]),
             int(row["lots"]), int(row["order_id"]), int(row["match_number"]),
-            int(row["trade_ticks"]), bool(row["printable"]))  # fmt: skip
+            int(row["trade_ticks"]), bool(row["printable"]), text(int(row["mpid"])),
+            *code_of(Kind(row["kind"]), int(row["code"])), text(int(row["reason"])))  # fmt: skip
+
+
+def code_of(kind, code):
+    """Cross type and trading state."""
+    return letter(code) if kind == Kind.CROSS else "", letter(code) if kind == Kind.STATE else ""
 
 
 @given(st.lists(book_record(), max_size=80), st.integers(1, 40))
@@ -73,6 +81,9 @@ def test_books_are_the_models(records, block):
             assert [tuple(level) for level in ours] == model.depth(locate, side, 99)
     assert {fault: int(log[fault, COUNT]) for fault in Fault if log[fault, COUNT]} == model.faults
     assert books.live_orders == len(model.orders)
+    for locate in range(3):
+        state, reason = model.states.get(locate, ("", ""))
+        assert books.state(locate) == (STATES.get(state, state), reason if state else "")
 
 
 def one_owner(record):
@@ -85,7 +96,7 @@ def one_owner(record):
 @given(st.lists(book_record().map(one_owner), max_size=60))
 def test_following_one_instrument_changes_nothing_of_it(records):
     """Its events are those of the whole tape, whatever instrument the messages name."""
-    records = [record for record in records if chr(record.type) not in "PQB"]
+    records = [record for record in records if chr(record.type) not in "PQBH"]
     only = np.zeros(1 << 16, bool)
     only[1] = True
     everything, _ = Books().update(as_array(records))
