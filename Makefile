@@ -48,6 +48,11 @@ wheel: $(VENV)/dev   ## the tests against the installed wheel, outside the repos
 	@$(BIN)/python -m build -q --no-isolation --outdir build/wheel .
 	@$(BIN)/python tests/against_wheel.py build/wheel
 
+SECONDS ?= 600
+SEED    ?= 1
+fuzz: $(VENV)/dev   ## mutated captures for SECONDS=600 from SEED=1: only documented errors may leave
+	@$(BIN)/python tests/fuzz.py --seconds $(SECONDS) --seed $(SEED)
+
 bench: $(VENV)/dev   ## every benchmark, each a table and JSON lines in benchmarks/results/
 	@PYTHONSAFEPATH= $(BIN)/python benchmarks/all.py
 
@@ -59,4 +64,4 @@ clean:          ## remove what can be rebuilt
 	@rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name '*.nb[ic]' -not -path './$(VENV)/*' -delete
 
-.PHONY: help tools demo test tree check wheel bench gpu clean
+.PHONY: help tools demo test tree check wheel fuzz bench gpu clean
