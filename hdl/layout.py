@@ -51,10 +51,10 @@ TREATMENTS = {
     Fault.ARRIVAL_BACKWARDS: Treatment(
         "packets stamped earlier than the one before", "kept in file order", True
     ),
-    Fault.NOT_UDP: Treatment("frames that are not UDP over IPv4", "passed over", False),
+    Fault.NOT_UDP: Treatment("frames that are not UDP over IP", "passed over", False),
     Fault.BAD_HEADER: Treatment("frames with impossible header lengths", "dropped", True),
     Fault.BAD_CHECKSUM: Treatment("IPv4 headers with a wrong checksum", "dropped", True),
-    Fault.FRAGMENT: Treatment("IPv4 fragments", "dropped: a feed never fragments", True),
+    Fault.FRAGMENT: Treatment("fragments of IP datagrams", "dropped: a feed never fragments", True),
     Fault.NOT_MOLDUDP64: Treatment(
         "datagrams whose blocks do not fit MoldUDP64", "blocks before the misfit are read", True
     ),

@@ -1,15 +1,18 @@
-"""What crosses the pins: Ethernet (IEEE 802.3, 802.1Q), IPv4 (RFC 791) and UDP (RFC 768) headers.
+"""What crosses the pins: Ethernet (IEEE 802.3, 802.1Q), IPv4 (RFC 791), IPv6 (RFC 8200) and UDP.
 
-All integers are big-endian. Byte positions count from the start of their own header.
+All integers are big-endian. Byte positions count from the start of their own header. The checksum
+of UDP (RFC 768) is not looked at: a sender may leave it out, and Ethernet has one of its own.
 """
 
 ETHERTYPE_AT = 12
 ETHERNET_BYTES = 14
 ETHERTYPE_IPV4 = 0x0800
+ETHERTYPE_IPV6 = 0x86DD
 ETHERTYPE_VLAN = 0x8100  # 802.1Q: four more bytes, then the next ethertype
 ETHERTYPE_QINQ = 0x88A8  # 802.1ad outer tag
 VLAN_BYTES = 4
 MAX_TAGS = 2
+VLAN_MASK = 0x0FFF  # the identifier in a tag
 
 IPV4_TOTAL_LENGTH_AT = 2
 IPV4_FRAGMENT_AT = 6  # 3 flag bits, 13 offset bits
@@ -17,8 +20,18 @@ IPV4_MORE_FRAGMENTS = 0x2000
 IPV4_OFFSET_MASK = 0x1FFF
 IPV4_PROTOCOL_AT = 9
 IPV4_CHECKSUM_AT = 10
+IPV4_DESTINATION_AT = 16
 IPV4_BYTES = 20
 PROTOCOL_UDP = 17
 
+IPV6_PAYLOAD_LENGTH_AT = 4  # of what follows the fixed header, extensions among it
+IPV6_NEXT_AT = 6
+IPV6_DESTINATION_AT = 24
+IPV6_BYTES = 40
+HOP_BY_HOP, ROUTING, FRAGMENT_HEADER, DESTINATION_OPTIONS = 0, 43, 44, 60
+EXTENSION_BYTES = 8  # the shortest extension header; longer ones count in as many bytes
+MAX_EXTENSIONS = 8  # a datagram with more is refused
+
+UDP_PORT_AT = 2  # the destination's
 UDP_LENGTH_AT = 4
 UDP_BYTES = 8

@@ -1,11 +1,16 @@
 """Golden model of the header stripper: one Ethernet frame to its UDP payload, or why not."""
 
 from tapeout.hdl.net.layout import (
+    DESTINATION_OPTIONS,
     ETHERNET_BYTES,
     ETHERTYPE_AT,
     ETHERTYPE_IPV4,
+    ETHERTYPE_IPV6,
     ETHERTYPE_QINQ,
     ETHERTYPE_VLAN,
+    EXTENSION_BYTES,
+    FRAGMENT_HEADER,
+    HOP_BY_HOP,
     IPV4_BYTES,
     IPV4_CHECKSUM_AT,
     IPV4_FRAGMENT_AT,
@@ -13,8 +18,13 @@ from tapeout.hdl.net.layout import (
     IPV4_OFFSET_MASK,
     IPV4_PROTOCOL_AT,
     IPV4_TOTAL_LENGTH_AT,
+    IPV6_BYTES,
+    IPV6_NEXT_AT,
+    IPV6_PAYLOAD_LENGTH_AT,
+    MAX_EXTENSIONS,
     MAX_TAGS,
     PROTOCOL_UDP,
+    ROUTING,
     UDP_BYTES,
     UDP_LENGTH_AT,
     VLAN_BYTES,
@@ -39,9 +49,23 @@ def payload(frame: bytes) -> bytes | str:
         at, tags = at + VLAN_BYTES, tags + 1
         if tags > MAX_TAGS:
             return "tags"
-    if len(frame) < at + 2 or int.from_bytes(frame[at : at + 2]) != ETHERTYPE_IPV4:
-        return "not IPv4"
+    kind = int.from_bytes(frame[at : at + 2]) if len(frame) >= at + 2 else 0
     ip = frame[at + ETHERNET_BYTES - ETHERTYPE_AT :]
+    if kind not in (ETHERTYPE_IPV4, ETHERTYPE_IPV6):
+        return "not IP"
+    found = _ipv4(ip) if kind == ETHERTYPE_IPV4 else _ipv6(ip)
+    if isinstance(found, str):
+        return found
+    header, total = found
+    udp = ip[header:]
+    length = int.from_bytes(udp[UDP_LENGTH_AT : UDP_LENGTH_AT + 2])
+    if total > len(ip) or header + length > total or length < UDP_BYTES:
+        return "length"
+    return udp[UDP_BYTES:length]
+
+
+def _ipv4(ip: bytes) -> tuple[int, int] | str:
+    """Where UDP starts and the datagram ends (RFC 791, 3.1), or one word for what it is instead."""
     header = (ip[0] & 15) * 4 if ip else 0
     if len(ip) < IPV4_BYTES or ip[0] >> 4 != 4 or not IPV4_BYTES <= header <= len(ip):
         return "IPv4 header"
@@ -51,10 +75,23 @@ def payload(frame: bytes) -> bytes | str:
         return "checksum"
     if fragment & (IPV4_MORE_FRAGMENTS | IPV4_OFFSET_MASK):
         return "fragment"
-    if ip[IPV4_PROTOCOL_AT] != PROTOCOL_UDP:
-        return "not UDP"
-    udp = ip[header:]
-    length = int.from_bytes(udp[UDP_LENGTH_AT : UDP_LENGTH_AT + 2])
-    if total > len(ip) or header + length > total or length < UDP_BYTES:
-        return "length"
-    return udp[UDP_BYTES:length]
+    return (header, total) if ip[IPV4_PROTOCOL_AT] == PROTOCOL_UDP else "not UDP"
+
+
+def _ipv6(ip: bytes) -> tuple[int, int] | str:
+    """As `_ipv4`, for RFC 8200: options of hops stand first or nowhere (4.1), no jumbograms."""
+    if len(ip) < IPV6_BYTES or ip[0] >> 4 != 6:
+        return "IPv6 header"
+    length = int.from_bytes(ip[IPV6_PAYLOAD_LENGTH_AT : IPV6_PAYLOAD_LENGTH_AT + 2])
+    kind, at = ip[IPV6_NEXT_AT], IPV6_BYTES
+    for _ in range(MAX_EXTENSIONS + 1):
+        if kind == PROTOCOL_UDP:
+            return at, IPV6_BYTES + length
+        if kind == FRAGMENT_HEADER:
+            return "fragment"
+        if kind not in (HOP_BY_HOP, ROUTING, DESTINATION_OPTIONS):
+            return "not UDP"
+        if len(ip) < at + EXTENSION_BYTES or (kind == HOP_BY_HOP and at > IPV6_BYTES):
+            return "IPv6 header"
+        kind, at = ip[at], at + EXTENSION_BYTES * (1 + ip[at + 1])
+    return "IPv6 header"

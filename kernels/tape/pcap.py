@@ -12,14 +12,15 @@ from tapeout.hdl.layout import Fault
 from tapeout.kernels._jit import jit
 from tapeout.kernels.tape.wire import Bytes, be16, be32, le32
 
-#: `faults` is a set of `Fault` numbers, one bit each.
+#: `faults` is a set of `Fault` numbers, one bit each; `source` counts the captures read together.
 PACKET_DTYPE = np.dtype(
     [
         ("start", "<i8"),
         ("captured", "<i4"),
         ("length", "<i4"),
         ("arrival_ns", "<i8"),
-        ("faults", "<i8"),
+        ("faults", "<i4"),
+        ("source", "<i4"),
     ]
 )
 Packets = np.ndarray[Any, np.dtype[np.void]]
@@ -64,7 +65,7 @@ def pcap_packets(
         packet.captured = captured
         packet.length = length
         packet.arrival_ns = seconds * 1_000_000_000 + ticks * tick_ns
-        packet.faults = 0
+        packet.faults, packet.source = 0, 0
         count += 1
         at += RECORD_BYTES + np.int64(captured)
     return count, at, DONE
@@ -112,7 +113,7 @@ def pcapng_packets(
         packet.captured = captured
         packet.length = length
         packet.arrival_ns = seconds * 1_000_000_000 + part * 1_000_000_000 // np.int64(rate)
-        packet.faults = 0
+        packet.faults, packet.source = 0, 0
         count += 1
         at += size
     return count, at, DONE
@@ -143,7 +144,7 @@ def binary_messages(
         message.captured = length
         message.length = length
         message.arrival_ns = 0
-        message.faults = (prefix == 0) << Fault.ZERO_PREFIX
+        message.faults, message.source = (prefix == 0) << Fault.ZERO_PREFIX, 0
         count += 1
         at += 2 + length
     return count, at, DONE

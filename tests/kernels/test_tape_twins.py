@@ -143,14 +143,35 @@ def frame(payload, tags=1, protocol=17, flags=0x4000, options=b"", checksum=True
     )  # fmt: skip
 
 
-FRAMES = st.builds(
+def extension(kind, length=0):
+    """An extension header but for its first byte, which names what follows (RFC 8200, 4.3)."""
+    return kind, bytes([length]) + bytes(6 + 8 * length)
+
+
+def frame6(payload, extensions=(), last=17, tags=1, short=0, udp=None):
+    """An Ethernet frame of IPv6 around a UDP payload, behind `extensions`."""
+    kinds, chain = [kind for kind, _ in extensions] + [last], b""
+    for following, (_, body) in zip(kinds[1:], extensions, strict=True):
+        chain += bytes([following]) + body
+    length = 8 + len(payload) if udp is None else udp
+    body = chain + struct.pack(">HHHH", 1, 2, length, 0) + payload
+    head = struct.pack(">IHBB", 0x60000000, max(len(body) - short, 0), kinds[0], 9)
+    return bytes(12) + b"\x81\0\0\7" * tags + b"\x86\xdd" + head + bytes(32) + body
+
+
+EXTENSION = st.builds(extension, st.sampled_from([0, 43, 60, 60, 44, 51]), st.integers(0, 2))
+FRAMES6 = st.builds(
+    frame6, ANY, st.lists(EXTENSION, max_size=10), st.sampled_from([17, 17, 17, 6]),
+    st.integers(0, 3), st.sampled_from([0, 0, 0, 1, 30]), st.sampled_from([None, None, 7, 9, 200]),
+)  # fmt: skip
+FRAMES = FRAMES6 | st.builds(
     frame, ANY, st.integers(0, 3), st.sampled_from([17, 17, 17, 6]),
     st.sampled_from([0x4000, 0, 0x2000, 0x2001, 5]), st.sampled_from([b"", b"\1\1\1\0"]),
     st.booleans(), st.sampled_from([None, None, 7, 0, 9, 200]),
 )  # fmt: skip
 WHY = {
-    "tags": Fault.NOT_UDP, "not IPv4": Fault.NOT_UDP, "not UDP": Fault.NOT_UDP,
-    "IPv4 header": Fault.BAD_HEADER, "length": Fault.BAD_HEADER,
+    "tags": Fault.NOT_UDP, "not IP": Fault.NOT_UDP, "not UDP": Fault.NOT_UDP,
+    "IPv4 header": Fault.BAD_HEADER, "IPv6 header": Fault.BAD_HEADER, "length": Fault.BAD_HEADER,
     "checksum": Fault.BAD_CHECKSUM, "fragment": Fault.FRAGMENT,
 }  # fmt: skip
 
@@ -185,3 +206,33 @@ def test_dpkt_reads_the_same_payload(tags):
 
     raw = frame(b"the payload", tags)
     assert dpkt.ethernet.Ethernet(raw).ip.udp.data == twin_payload(raw) == b"the payload"
+
+
+HOPS, ROUTE, PIECE, OPTIONS = (extension(kind) for kind in (0, 43, 44, 60))
+
+
+@pytest.mark.parametrize(
+    ("extensions", "found"),
+    [
+        ([], b"the payload"),
+        ([HOPS, OPTIONS, ROUTE, OPTIONS], b"the payload"),
+        ([extension(60, 3)], b"the payload"),
+        ([OPTIONS] * 8, b"the payload"),
+        ([OPTIONS] * 9, "IPv6 header"),
+        ([OPTIONS, HOPS], "IPv6 header"),
+        ([PIECE], "fragment"),
+        ([HOPS, PIECE], "fragment"),
+        ([extension(51)], "not UDP"),
+    ],
+)
+def test_ipv6_extensions_are_walked_within_their_bounds(extensions, found):
+    raw = frame6(b"the payload", extensions)
+    assert net_model.payload(raw) == found
+    assert twin_payload(raw) == (WHY[found] if isinstance(found, str) else found)
+
+
+def test_dpkt_reads_the_same_payload_of_ipv6():
+    import dpkt
+
+    raw = frame6(b"the payload", [HOPS, OPTIONS], tags=0)
+    assert dpkt.ethernet.Ethernet(raw).data.udp.data == twin_payload(raw) == b"the payload"
