@@ -7,7 +7,7 @@ from inputs import capture
 from tapeout.feed.capture import Capture
 from tapeout.feed.source import Source
 from tapeout.hdl.moldudp.layout import HEADER_BYTES, PREFIX_BYTES
-from tapeout.kernels.tape import frames, moldudp, sequence
+from tapeout.kernels.tape import frames, lines, moldudp, sequence
 from tapeout.kernels.tape.faults import ledger
 
 #: Blocks of a capture, each its bytes, its packets and its datagrams.
@@ -27,16 +27,15 @@ def datagrams(path: str) -> Blocks:
 
 def in_order(blocks: Blocks) -> list[np.ndarray]:
     """As `tapeout.feed.tape` does it: headers, order, messages."""
-    found, known, log = [], moldudp.sessions(), ledger()
+    found, known, met, log = [], moldudp.sessions(), lines.lines(), ledger()
     for wire, packets, grams in blocks:
         heads = np.empty(grams.size, moldudp.HEADER_DTYPE)
-        moldudp.headers(wire, grams, known, heads, packets)
+        moldudp.headers(wire, grams, known, met, heads, packets)
         chosen = np.empty((grams.size, 2), np.int64)
-        rows, _ = sequence.order(heads, grams, True, known, chosen, log)
-        chosen = chosen[:rows]
-        count = int(heads["whole"][chosen[:, 0]].sum() - chosen[:, 1].sum())
+        gaps = np.empty(grams.size, sequence.GAP_DTYPE)
+        rows, _, count, _ = sequence.order(heads, grams, True, known, met, chosen, gaps, log)
         found.append(np.empty(count, moldudp.MESSAGE_DTYPE))
-        moldudp.messages(wire, grams, heads, chosen, found[-1])
+        moldudp.messages(wire, grams, heads, chosen[:rows], found[-1])
     return found
 
 

@@ -20,19 +20,21 @@ class Fault(IntEnum):
     OTHER_SESSION = 10
     REPEATED = 11
     REPAIRED = 12
-    GAP = 13
-    ZERO_PREFIX = 14
-    UNKNOWN_TYPE = 15
-    WRONG_LENGTH = 16
-    TIME_BACKWARDS = 17
-    TRUNCATED = 18
-    UNKNOWN_REFERENCE = 19
-    REPEATED_REFERENCE = 20
-    TOO_MANY_SHARES = 21
-    ZERO_SHARES = 22
-    BAD_SIDE = 23
-    WRONG_INSTRUMENT = 24
-    CROSSED = 25
+    FILLED = 13
+    GAP = 14
+    SILENT_LINE = 15
+    ZERO_PREFIX = 16
+    UNKNOWN_TYPE = 17
+    WRONG_LENGTH = 18
+    TIME_BACKWARDS = 19
+    TRUNCATED = 20
+    UNKNOWN_REFERENCE = 21
+    REPEATED_REFERENCE = 22
+    TOO_MANY_SHARES = 23
+    ZERO_SHARES = 24
+    BAD_SIDE = 25
+    WRONG_INSTRUMENT = 26
+    CROSSED = 27
 
 
 class Treatment(NamedTuple):
@@ -69,7 +71,11 @@ TREATMENTS = {
     ),
     Fault.REPEATED: Treatment("messages seen before or too late", "dropped", False),
     Fault.REPAIRED: Treatment("messages that came late", "put back in sequence", False),
-    Fault.GAP: Treatment("messages lost", "none: books are stale from here on", True),
+    Fault.FILLED: Treatment("messages no line had", "taken from the retransmitted", False),
+    Fault.GAP: Treatment("messages lost", "instruments touched since are stale", True),
+    Fault.SILENT_LINE: Treatment(
+        "silences of a line while another spoke", "the others are read on", False
+    ),
     Fault.ZERO_PREFIX: Treatment(
         "messages with a length prefix of zero", "length taken from the type", True
     ),

@@ -24,17 +24,24 @@ def record(arrival_ns: int, frame: bytes, length: int | None = None) -> bytes:
     return struct.pack("<IIII", seconds, ns, len(frame), length or len(frame)) + frame
 
 
-def frame(payload: bytes, tags: int = 1) -> bytes:
+def frame(payload: bytes, tags: int = 1, group: bytes = GROUP) -> bytes:
     """A UDP datagram to the feed's multicast group, in an Ethernet frame with so many VLAN tags."""
     total = IPV4_BYTES + UDP_BYTES + len(payload)
-    header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, total, 0, 0x4000, 16, 17, 0, bytes(4), GROUP)
+    header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, total, 0, 0x4000, 16, 17, 0, bytes(4), group)
     header = header[:10] + checksum(header).to_bytes(2) + header[12:]
     udp = struct.pack(">HHHH", PORT, PORT, UDP_BYTES + len(payload), 0)
     tag = ETHERTYPE_VLAN.to_bytes(2) + (7).to_bytes(2)
     return bytes(12) + tag * tags + ETHERTYPE_IPV4.to_bytes(2) + header + udp + payload
 
 
-def capture_file(payloads: Iterable[bytes], start_ns: int = START_NS, gap_ns: int = 1_000) -> bytes:
+def capture_file(
+    payloads: Iterable[bytes],
+    start_ns: int = START_NS,
+    gap_ns: int = 1_000,
+    group: bytes = GROUP,
+) -> bytes:
     """A whole capture of UDP payloads, one frame each, `gap_ns` apart."""
-    records = [record(start_ns + gap_ns * at, frame(body)) for at, body in enumerate(payloads)]
+    records = [
+        record(start_ns + gap_ns * at, frame(body, group=group)) for at, body in enumerate(payloads)
+    ]
     return file_header() + b"".join(records)

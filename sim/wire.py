@@ -77,13 +77,16 @@ def packets(starts: Ints, times_ns: Ints, hold_ns: int, most_bytes: int, out: In
     return count
 
 
-def disturbed(count: int, seed: int, *, lost: int = 0, repeated: int = 0, late: int = 0) -> Ints:
+def disturbed(
+    count: int, seed: int, *, lost: int = 0, repeated: int = 0, late: int = 0, line: int = 0
+) -> Ints:
     """The numbers of `count` packets as they arrive, out of a bad line.
 
     `lost`, `repeated` and `late` are chances in 1,000: a late packet comes up to 100 places behind
-    its own, a repeated one comes again after up to 100 others.
+    its own, a repeated one comes again after up to 100 others. Another `line` of the same seed is
+    disturbed independently.
     """
-    draw = words(seed, 1, count, 4)
+    draw = words(seed, 1 + line, count, 4)
     chance = (draw[:, :3] % np.uint64(1_000)).astype(np.int64)
     delay = 1 + (draw[:, 3] % np.uint64(100)).astype(np.int64)
     numbers = np.arange(count)
@@ -95,6 +98,19 @@ def disturbed(count: int, seed: int, *, lost: int = 0, repeated: int = 0, late: 
     )
     kept = chance[numbers, 0] >= lost
     return numbers[kept][np.argsort(place[kept], kind="stable")]
+
+
+def lines(
+    count: int, seed: int, *, lost: int = 0, repeated: int = 0, late: int = 0, failed: int = 0
+) -> list[Ints]:
+    """As `disturbed`, for both lines of a feed; each loses `failed` of 1,000 packets in one run."""
+    out = []
+    for line in range(2):
+        order = disturbed(count, seed, lost=lost, repeated=repeated, late=late, line=line)
+        run = count * failed // 1_000
+        start = int(words(seed, 3 + line, 1)[0]) % max(count - run + 1, 1)
+        out.append(order[(order < start) | (order >= start + run)])
+    return out
 
 
 @jit

@@ -16,6 +16,9 @@ class Kind(IntEnum):
     CROSS = 8  # auction: no level changes
     BREAK = 9  # an earlier match number is void: no level changes
     STATE = 10  # trading halts, pauses, is quoted only, goes on: no level changes
+    GAP = 11  # so many messages are lost from this sequence number on, of whatever instrument
+    STALE = 12  # the instrument is touched for the first time since a gap
+    RECOVERED = 13  # the instrument's book begins anew, from a snapshot: forget what was there
 
 
 #: Trading states ("Stock Trading Action", `trading_state`) in words.

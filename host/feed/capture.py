@@ -18,6 +18,7 @@ from tapeout.kernels.tape.pcap import (
     PACKET_DTYPE,
     Packets,
 )
+from tapeout.kernels.tape.record import Ints
 from tapeout.kernels.tape.wire import Bytes
 
 CHUNK_BYTES = 1 << 22
@@ -41,6 +42,8 @@ class Block:
     settled : int
         Set by the reader of the block: how many packets it is done with. The others come again,
         in front of the next block.
+    places : (M, 2) int64, optional
+        Of packets from several captures: which packet of its own it is, and its first byte there.
     """
 
     wire: Bytes
@@ -48,6 +51,7 @@ class Block:
     base: int
     final: bool
     settled: int = 0
+    places: Ints | None = None
 
 
 class Capture:
@@ -108,6 +112,11 @@ class Capture:
             at += taken
             if section or taken == 0:
                 return count, at, OTHER_BLOCK if section else DONE, section
+
+    def foreign(self) -> list[int]:
+        """The source bytes of blocks of unknown kind since the last call."""
+        found, self.container.foreign = self.container.foreign, []
+        return found
 
     @property
     def end(self) -> int:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tapeout.errors import DeviceError, FeedError
-from tapeout.feed.tape import Stretch
+from tapeout.feed.recovery import Stretch
 from tapeout.hdl.itch.layout import Record, unpack, words
 from tapeout.kernels.tape.record import RECORD_DTYPE, Records
 from tapeout.sim.engine import play

@@ -1,39 +1,36 @@
 """A capture read into records: packets, datagrams, messages in sequence, and what was wrong."""
 
 import datetime
-import difflib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tapeout.clock import midnight_ns, read_date, session_date
-from tapeout.errors import DataError, FeedError
+from tapeout.errors import FeedError
 from tapeout.feed.capture import CHUNK_BYTES, Block, Capture
-from tapeout.feed.findings import Finding, findings
+from tapeout.feed.findings import Finding, Place, add, findings, place
+from tapeout.feed.lines import Arbiter, Line, Session
+from tapeout.feed.merge import Merged, together
+from tapeout.feed.recovery import Gap, Recovery, Stretch, snapshot
+from tapeout.feed.retransmitted import Retransmitted, must_be_packets
 from tapeout.feed.source import Source
 from tapeout.hdl.layout import Fault
-from tapeout.kernels.tape import frames, itch, moldudp, sequence
-from tapeout.kernels.tape.faults import BEFORE, BYTE, MESSAGE, PACKET, ledger, note
-from tapeout.kernels.tape.moldudp import MESSAGE_DTYPE, Messages
+from tapeout.kernels.tape import frames, itch, moldudp
+from tapeout.kernels.tape.faults import BEFORE, BYTE, COUNT, MESSAGE, PACKET, Ledger, ledger, note
+from tapeout.kernels.tape.moldudp import MESSAGE_DTYPE
 from tapeout.kernels.tape.record import RECORD_DTYPE, Records, locate
-from tapeout.kernels.tape.wire import Bytes
 from tapeout.log import log
+from tapeout.market.directory import Directory
 from tapeout.meter import Meter
 from tapeout.progress import Progress, Silent
 
 BACKWARDS = np.iinfo(np.int64).min
 
 
-@dataclass(frozen=True)
-class Stretch:
-    """Consecutive messages: their bytes in `wire`, where they stand, and the records of them."""
-
-    wire: Bytes
-    messages: Messages
-    records: Records
+Paths = str | Path | Sequence[str | Path]
 
 
 def read(
@@ -42,11 +39,26 @@ def read(
     symbols: str | Sequence[str] = (),
     strict: bool = False,
     date: str | datetime.date | None = None,
+    lines: Paths = (),
+    retransmitted: Paths = (),
+    snapshot: str | Path | None = None,
 ) -> "Tape":
-    """Open a capture for reading; see `Tape`. One symbol may come as it is, a date as text."""
+    """Open a capture for reading; see `Tape`. One of several may come as it is, a date as text."""
     names = (symbols,) if isinstance(symbols, str) else symbols
     day = read_date(date) if isinstance(date, str) else date
-    return Tape(Path(path), symbols=names, strict=strict, date=day)
+    others, held = (
+        [Path(one) for one in ([paths] if isinstance(paths, str | Path) else paths)]
+        for paths in (lines, retransmitted)
+    )
+    return Tape(
+        Path(path),
+        symbols=names,
+        strict=strict,
+        date=day,
+        lines=others,
+        retransmitted=held,
+        snapshot=None if snapshot is None else Path(snapshot),
+    )
 
 
 class Tape:
@@ -64,6 +76,13 @@ class Tape:
     date : datetime.date, optional
         The session's day in New York. If it is not given, the first packet's arrival tells it; a
         file without packets then counts from 1970-01-01.
+    lines : sequence of Path
+        Captures of other lines of the same feed, read together with `path` in order of arrival.
+    retransmitted : sequence of Path
+        Captures of what a request server sent again: they fill gaps, whenever they arrived.
+    snapshot : Path, optional
+        All books as they stood at one number (`tapeout.feed.recovery.snapshot`): they take over
+        behind the message of that number, and nothing is stale then.
     meter, progress : optional
         Told how long each stage takes, and how much of the file is read.
     chunk_bytes : int
@@ -84,6 +103,9 @@ class Tape:
         symbols: Sequence[str] = (),
         strict: bool = False,
         date: datetime.date | None = None,
+        lines: Sequence[Path] = (),
+        retransmitted: Sequence[Path] = (),
+        snapshot: Path | None = None,
         meter: Meter | None = None,
         progress: Progress | None = None,
         chunk_bytes: int = CHUNK_BYTES,
@@ -94,16 +116,21 @@ class Tape:
         self.meter = meter or Meter()
         self.ledger = ledger()
         self.types = np.zeros(256, np.int64)
-        self._wanted = sorted({symbol.strip().upper() for symbol in symbols})
+        self._directory = Directory(symbols)
         self._progress = progress or Silent()
         self._chunk_bytes = chunk_bytes
-        self._names = np.zeros(itch.LOCATES, np.uint64)
         self._latest = np.full(moldudp.SESSIONS, BACKWARDS)
-        self._sessions = moldudp.sessions()
-        self._last_arrival = BACKWARDS
+        self._places: dict[Fault, Place] = {}
+        self._arbiter = Arbiter(self.ledger, self.meter)
+        self.recovery = Recovery()
         self.source = Source(path)
+        self._sources = [self.source, *(Source(line) for line in lines)]
+        self._retransmitted = [Source(other) for other in retransmitted]
+        self._snapshot = Tape(snapshot, chunk_bytes=chunk_bytes) if snapshot else None
         self._begun = False
         self._bare = self.source.container == "itch"
+        for source in self._sources if lines or retransmitted else ():
+            must_be_packets("lines", source)
         log.info(
             "capture opened",
             extra={"container": self.source.container, "compression": self.source.compression},
@@ -122,13 +149,27 @@ class Tape:
     @property
     def findings(self) -> list[Finding]:
         """What was wrong so far, and what was done about it."""
-        return findings(self.ledger)
+        return findings(self.ledger, self._places)
+
+    @property
+    def lines(self) -> list[Line]:
+        """The lines met so far, and what each was worth."""
+        return self._arbiter.met([source.path for source in self._sources])
+
+    @property
+    def sessions(self) -> list[Session]:
+        """The sessions met so far, and what came of each."""
+        return self._arbiter.sessions(self.lines)
+
+    @property
+    def stale(self) -> dict[str, int]:
+        """The symbols touched since messages were lost, each with the first number lost."""
+        return self.recovery.stale(self.directory)
 
     @property
     def directory(self) -> dict[int, str]:
         """Stock locate to symbol, as the messages so far tell it."""
-        known = np.flatnonzero(self._names)
-        return {int(at): int(self._names[at]).to_bytes(8).decode("latin-1").strip() for at in known}
+        return self._directory.symbols
 
     @property
     def midnight_ns(self) -> int:
@@ -138,31 +179,49 @@ class Tape:
     @property
     def wanted(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which locates the reader asked for, (65536,); locate 0, about no stock, always."""
-        if not self._wanted:
-            return np.ones(itch.LOCATES, np.bool_)
-        mask = np.zeros(itch.LOCATES, np.bool_)
-        mask[[0, *(at for at, symbol in self.directory.items() if symbol in self._wanted)]] = True
-        return mask
+        return self._directory.wanted
 
     def stretches(self) -> Iterator[Stretch]:
         """Read the capture once, from its start to its end: every instrument's messages."""
         if self._begun:
             raise FeedError(f"{self.path} can be read once from one Tape: open it again")
         self._begun = True
-        advance, done = self._progress.stage("reading the capture", self.source.size), 0
-        with self.source:
-            capture = Capture(self.source, self._chunk_bytes)
+        self._hold()
+        size = sum(source.size for source in self._sources)
+        advance, done = self._progress.stage("reading the capture", size), 0
+        with ExitStack() as opened:
+            for source in self._sources:
+                opened.enter_context(source)
+            capture = together(self._sources, self._chunk_bytes)
             for block in self._timed(capture):
                 stretch = self._stretch(block)
                 self._check(block, capture)
-                advance(self.source.position - done)
-                done = self.source.position
+                position = sum(source.position for source in self._sources)
+                advance(position - done)
+                done = position
                 yield stretch
                 self.ledger[BEFORE, MESSAGE] += stretch.messages.size
-        advance(self.source.size - done)
+        advance(size - done)
         self._finish(capture)
+        yield from self.recovery.end()
 
-    def _timed(self, capture: Capture) -> Iterator[Block]:
+    def _hold(self) -> None:
+        """Read what was retransmitted and the snapshot, before there is a gap."""
+        if self._retransmitted:
+            self._arbiter.held = Retransmitted(self._retransmitted, self._arbiter.known)
+            for path, faults in self._arbiter.held.faults:
+                self.blame(path, faults)
+        if tape := self._snapshot:
+            self.recovery.waiting = snapshot(tape.path, tape.stretches())
+            tape.ledger[Fault.UNKNOWN_TYPE, COUNT] -= 1  # its last message is of no feed
+            self.blame(tape.path, tape.ledger)
+            self._directory.words[:] = tape._directory.words
+
+    def blame(self, path: Path, faults: Ledger) -> None:
+        """Add what was wrong with another file to the findings."""
+        add(self.ledger, self._places, path, faults)
+
+    def _timed(self, capture: Capture | Merged) -> Iterator[Block]:
         """The blocks of a capture; the time to read and index them counts as "packets"."""
         blocks = iter(capture)
         while True:
@@ -176,13 +235,14 @@ class Tape:
     def records(self) -> Iterator[Records]:
         """The records of the wanted instruments, stretch by stretch."""
         for stretch in self.stretches():
-            if self._wanted:
+            if self._directory.asked:
                 yield stretch.records[self.wanted[locate(stretch.records)]]
             else:
                 yield stretch.records
 
     def _stretch(self, block: Block) -> Stretch:
         self.ledger[BEFORE, BYTE] = block.base
+        wire, gaps, waiting = block.wire, list[Gap](), self.recovery.waiting
         if self._bare:
             messages = np.zeros(block.packets.size, MESSAGE_DTYPE)
             messages["start"] = block.packets["start"]
@@ -190,47 +250,25 @@ class Tape:
             messages["packet"] = -1
             messages["sequence"] = np.arange(messages.size) + self.messages + 1
         else:
-            messages = self._sequenced(block)
+            if self.date is None:
+                self.date = session_date(int(block.packets["arrival_ns"][0]))
+            wire, messages, gaps = self._arbiter.take(block, self.packets)
+            gaps = [*self._arbiter.join(waiting.sequence), *gaps] if waiting else gaps
         with self.meter.timing("records") as reading:
             records = np.zeros(messages.size, RECORD_DTYPE)
-            itch.records(block.wire, messages, self._latest, self._names, records, self.ledger)
+            itch.records(wire, messages, self._latest, self._directory.words, records, self.ledger)
             reading.items += messages.size
         self.types += np.bincount(records["type"], minlength=256)
-        return Stretch(block.wire, messages, records)
+        stretch = Stretch(wire, messages, records)
+        return self.recovery.follow(stretch, gaps, max(self._arbiter.first, 0))
 
-    def _sequenced(self, block: Block) -> Messages:
-        """Headers off, then every message once and in order."""
-        packets = block.packets
-        with self.meter.timing("datagrams") as reading:
-            grams = np.empty(packets.size, frames.DATAGRAM_DTYPE)
-            grams = grams[: frames.datagrams(block.wire, packets, self._last_arrival, grams)]
-            reading.items += packets.size
-        if self.date is None:
-            self.date = session_date(int(packets["arrival_ns"][0]))
-        with self.meter.timing("messages") as reading:
-            heads = np.empty(grams.size, moldudp.HEADER_DTYPE)
-            moldudp.headers(block.wire, grams, self._sessions, heads, packets)
-            chosen = np.empty((grams.size, 2), np.int64)
-            rows, settled = sequence.order(
-                heads, grams, block.final, self._sessions, chosen, self.ledger
-            )
-            if settled < grams.size:
-                block.settled = int(grams["packet"][settled])
-            chosen = chosen[:rows]
-            count = int(heads["whole"][chosen[:, 0]].sum() - chosen[:, 1].sum())
-            messages = np.empty(count, MESSAGE_DTYPE)
-            moldudp.messages(block.wire, grams, heads, chosen, messages)
-            reading.items += count
-        if block.settled:
-            self._last_arrival = int(packets["arrival_ns"][block.settled - 1])
-        return messages
-
-    def _check(self, block: Block, capture: Capture) -> None:
+    def _check(self, block: Block, capture: Capture | Merged) -> None:
         """Put the packets' faults on record; stop there if the reader is strict."""
-        for byte in capture.container.foreign:
+        for byte in capture.foreign():
             note(self.ledger, Fault.FOREIGN_BLOCK, -1, byte - block.base, -1, 1)
-        capture.container.foreign.clear()
         frames.tally(block.packets[: block.settled], self._bare, self.ledger)
+        if block.places is not None:
+            place(self.ledger, self._places, block, [source.path for source in self._sources])
         self.ledger[BEFORE, PACKET] += block.settled
         if self.strict:
             self.stop_at_fault()
@@ -241,20 +279,14 @@ class Tape:
             if finding.stops:
                 raise FeedError(f"{self.path}: {finding}")
 
-    def _finish(self, capture: Capture) -> None:
-        """What is only known at the end: bytes left over, symbols that never came."""
+    def _finish(self, capture: Capture | Merged) -> None:
+        """What is only known at the end: bytes left over, lines gone, symbols that never came."""
         self.ledger[BEFORE, BYTE] = 0
-        for byte in capture.container.foreign:
+        self._arbiter.finish()
+        for byte in capture.foreign():
             note(self.ledger, Fault.FOREIGN_BLOCK, -1, byte, -1, 1)
-        if capture.left or self.source.cut:
+        if capture.left or any(source.cut for source in self._sources):
             note(self.ledger, Fault.TRUNCATED, -1, capture.end, -1, max(capture.left, 1))
         if self.strict:
             self.stop_at_fault()
-        symbols = sorted(set(self.directory.values()))
-        for symbol in self._wanted:
-            if symbol not in symbols:
-                near = difflib.get_close_matches(symbol, symbols, 3) or symbols[:3]
-                raise DataError(
-                    f"symbols must be in {self.path}; {symbol!r} is not"
-                    f" (it has {len(symbols):,}, such as {', '.join(near)})"
-                )
+        self._directory.check(self.path)

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from tapeout.errors import DataError
+from tapeout.hdl.book.layout import Kind
 from tapeout.kernels.book import levels, orders, replay
 from tapeout.kernels.tape.faults import Ledger, ledger
 from tapeout.kernels.tape.record import EVENT_DTYPE, QUOTE_DTYPE, Events, Ints, Quotes, Records
@@ -43,12 +44,14 @@ class Books:
 
     Prices are ticks of 1/10,000 dollar, sizes lots of one share. Grows with the live orders and
     price levels it is given; what is wrong with the records is counted in `ledger`. `directory`
-    is stock locate to symbol, for whoever asks by symbol.
+    is stock locate to symbol, for whoever asks by symbol; `stale` are the symbols whose books may
+    be wrong, each with the first sequence number lost.
     """
 
     def __init__(self, log: Ledger | None = None) -> None:
         self.ledger = ledger() if log is None else log
         self.directory: dict[int, str] = {}
+        self.stale: dict[str, int] = {}
         self._book = replay.book()
         self._events = np.empty(0, EVENT_DTYPE)
         self._quotes = np.empty(0, QUOTE_DTYPE)
@@ -108,6 +111,50 @@ class Books:
             )
         self._book = state
         return self._events[:rows], self._quotes[:quoted]
+
+    def restart(
+        self,
+        records: Records,
+        stale: Ints,
+        *,
+        clock: tuple[int, int, int],
+        wanted: np.ndarray[Any, np.dtype[np.bool_]] = EVERYTHING,
+        log: Ledger | None = None,
+    ) -> tuple[Events, Quotes]:
+        """Forget every order, then fold in a snapshot.
+
+        Parameters
+        ----------
+        records : (M,) RECORD_DTYPE
+            The adds of every live order.
+        stale : (S,) int64
+            Locates to say `RECOVERED` of besides those that had levels, or have now.
+        clock : exchange_ns, arrival_ns, sequence
+            Of what is returned.
+        log : Ledger, optional
+            Where to count what is wrong with the records.
+
+        Returns
+        -------
+        As for `update`, in new arrays: `RECOVERED` of each instrument and its orders; and one quote
+        of each instrument whose quote is another now.
+        """
+        before, quote = self.active(), self._book.quote
+        self._book = replay.book()
+        kept, self.ledger = self.ledger, ledger() if log is None else log
+        added, _ = self.update(records, wanted=wanted)
+        self.ledger = kept
+        anew = np.unique(np.concatenate([before, self.active(), stale]))
+        events = np.concatenate([np.zeros(anew.size, EVENT_DTYPE), added])
+        events["kind"][: anew.size], events["instrument"][: anew.size] = Kind.RECOVERED, anew
+        changed = np.flatnonzero((quote != self._book.quote).any(axis=1))
+        quotes = np.zeros(changed.size, QUOTE_DTYPE)
+        quotes["instrument"] = changed
+        for at, name in enumerate(("bid_ticks", "bid_lots", "ask_ticks", "ask_lots")):
+            quotes[name] = self._book.quote[changed, at]
+        for rows in (events, quotes):
+            rows["exchange_ns"], rows["arrival_ns"], rows["sequence"] = clock
+        return events[np.argsort(events["instrument"], kind="stable")], quotes
 
     def depth(self, instrument: int | str, most: int = 10) -> Depth:
         """The best `most` levels of each side of one instrument, by locate or by symbol.

@@ -18,6 +18,8 @@ LOCATES = 1 << 16
 #: `attribution` is the market participant of a displayed order, where it has one; `cross_type` is
 #: the letter of a cross (O, C, H, I); `trading_state` is one of `STATES` in words, with its
 #: `reason`. A `break` voids what printed under its `match_number`.
+#: `gap` says that `lots` messages are lost from `sequence` on; `stale`, that one of those may have
+#: been about this instrument; `recovered`, that its book begins anew with the adds that follow.
 BOOK_EVENTS = pa.schema(
     [
         pa.field("exchange_ns", pa.int64(), nullable=False),

@@ -11,9 +11,10 @@ from tapeout.errors import DataError, DeviceError
 from tapeout.factors.catalogue import factor_panel
 from tapeout.factors.coefficient import information_coefficients
 from tapeout.feed.gateware import decode, must_agree
+from tapeout.feed.recovery import Stretch
 from tapeout.feed.replay import Change, Replay
 from tapeout.feed.sink import EventSink
-from tapeout.feed.tape import Stretch, Tape
+from tapeout.feed.tape import Tape
 from tapeout.kernels.montecarlo import gaussian_losses
 from tapeout.kernels.returns import log_returns
 from tapeout.kernels.tape.record import EVENT_DTYPE
@@ -98,7 +99,6 @@ class _Walker:
         tape = self.tape
         if tape.strict:
             tape.stop_at_fault()
-        self.replay.books.directory = tape.directory
         types = {chr(at): int(tape.types[at]) for at in np.flatnonzero(tape.types)}
         self.found = Walk(
             tape.path,

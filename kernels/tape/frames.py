@@ -32,6 +32,7 @@ from tapeout.hdl.net.layout import (
     ROUTING,
     UDP_BYTES,
     UDP_LENGTH_AT,
+    UDP_PORT_AT,
     VLAN_BYTES,
     VLAN_MASK,
 )
@@ -40,7 +41,8 @@ from tapeout.kernels.tape.faults import BEFORE, Ledger, note
 from tapeout.kernels.tape.pcap import Packets
 from tapeout.kernels.tape.wire import Bytes, be16
 
-#: `ip` is where the IP header starts, `vlan` the inner tag's identifier or 0, `source` the capture.
+#: `ip` is where the IP header starts, `place` the UDP port in front of the VLAN's twelve bits (the
+#: inner tag's, or 0), `source` the capture.
 DATAGRAM_DTYPE = np.dtype(
     [
         ("start", "<i8"),
@@ -48,7 +50,7 @@ DATAGRAM_DTYPE = np.dtype(
         ("packet", "<i4"),
         ("arrival_ns", "<i8"),
         ("ip", "<i8"),
-        ("vlan", "<i4"),
+        ("place", "<i4"),
         ("source", "<i4"),
     ]
 )
@@ -145,7 +147,7 @@ def _datagram(wire: Bytes, packet: Any, entry: Any) -> int:
     entry.start = udp + UDP_BYTES
     entry.length = min(length, stop - udp) - UDP_BYTES
     entry.ip = at
-    entry.vlan = vlan
+    entry.place = np.int64(be16(wire, udp + UDP_PORT_AT)) << 12 | vlan
     return ACCEPTED
 
 

@@ -13,6 +13,7 @@ from tapeout.hdl.moldudp.layout import (
 )
 from tapeout.kernels._jit import jit
 from tapeout.kernels.tape.frames import Datagrams
+from tapeout.kernels.tape.lines import Lines, line_of
 from tapeout.kernels.tape.pcap import Packets
 from tapeout.kernels.tape.record import Ints
 from tapeout.kernels.tape.wire import Bytes, be16, be64
@@ -33,8 +34,17 @@ MESSAGE_DTYPE = np.dtype(
         ("session", "<i8"),
     ]
 )
+#: `whole` messages of datagram can be read; it is `sound` if these are all, and fit. `ended` marks
+#: the end of the session. `line` is the row of `Lines`.
 HEADER_DTYPE = np.dtype(
-    [("session", "<i8"), ("sequence", "<i8"), ("whole", "<i8"), ("sound", "<i8")]
+    [
+        ("session", "<i8"),
+        ("sequence", "<i8"),
+        ("whole", "<i8"),
+        ("sound", "<i4"),
+        ("ended", "<i4"),
+        ("line", "<i8"),
+    ]
 )
 Messages = np.ndarray[Any, np.dtype[np.void]]
 Headers = np.ndarray[Any, np.dtype[np.void]]
@@ -43,29 +53,39 @@ Headers = np.ndarray[Any, np.dtype[np.void]]
 class Sessions(NamedTuple):
     """The sessions met so far.
 
-    `names` (S, 2) uint64 holds the ten bytes of each, `expected` (S,) int64 its next sequence
-    number or UNKNOWN, `met` (1,) how many there are, `first` (1,) which of them delivered first, or
-    UNKNOWN. `early` (WINDOW, 2) int64 are the session and sequence
-    of datagrams delivered ahead of their place in the file, `waiting` (1,) how many.
+    `names` (S, 2) uint64 holds the ten bytes of each; of each, (S,) int64: `begun` and `expected`,
+    its first sequence number and the next, or UNKNOWN; `delivered` and `lost`, messages. `met` (1,)
+    is how many there are, `first` (1,) which of them delivered first, or UNKNOWN.
+    `early` (WINDOW,) are the datagrams delivered ahead of their place, counted over all blocks as
+    `passed` (1,) counts those that are settled; `waiting` (1,) how many.
     """
 
     names: np.ndarray[Any, np.dtype[np.uint64]]
+    begun: Ints
     expected: Ints
+    delivered: Ints
+    lost: Ints
     met: Ints
     first: Ints
     early: Ints
+    passed: Ints
     waiting: Ints
 
 
 def sessions() -> Sessions:
     """None met yet."""
+    unknown, none, one = np.full(SESSIONS, UNKNOWN), np.zeros(SESSIONS, np.int64), np.zeros(1, int)
     return Sessions(
         np.zeros((SESSIONS, 2), np.uint64),
-        np.full(SESSIONS, UNKNOWN),
-        np.zeros(1, np.int64),
+        unknown,
+        unknown.copy(),
+        none,
+        none.copy(),
+        one,
         np.full(1, UNKNOWN),
-        np.zeros((WINDOW, 2), np.int64),
-        np.zeros(1, np.int64),
+        np.zeros(WINDOW, np.int64),
+        one.copy(),
+        one.copy(),
     )
 
 
@@ -98,20 +118,25 @@ def _session(known: Sessions, wire: Bytes, at: int, sound: bool) -> int:
 
 
 @jit
-def headers(wire: Bytes, grams: Datagrams, known: Sessions, out: Headers, packets: Packets) -> None:
+def headers(
+    wire: Bytes, grams: Datagrams, known: Sessions, lines: Lines, out: Headers, packets: Packets
+) -> None:
     """Read each datagram's header; mark in `packets` those that do not fit MoldUDP64."""
     for index in range(grams.size):
         gram, head = grams[index], out[index]
         at, stop = gram.start, gram.start + gram.length
         head.session, head.sequence, head.whole, head.sound = NOT_MOLD, 0, 0, 0
+        head.ended, head.line = 0, 0
         if gram.length >= HEADER_BYTES and be64(wire, at + 10) <= LAST:
             head.sequence = np.int64(be64(wire, at + 10))
             count = np.int64(be16(wire, at + 18))
             if count == END_OF_SESSION:
-                count = 0
+                count, head.ended = 0, 1
             head.whole, end = _blocks(wire, at + HEADER_BYTES, stop, count)
             head.sound = head.whole == count and end == stop
             head.session = _session(known, wire, at, head.sound != 0)
+            if head.session != NOT_MOLD:
+                head.line = line_of(lines, wire, gram, head.session)
         if head.sound == 0 or head.session == NOT_MOLD:
             packets[gram.packet].faults |= 1 << Fault.NOT_MOLDUDP64
 

@@ -1,8 +1,8 @@
 """Datagrams in sequence: every message once and in order, and what is missing counted.
 
 A gap is first looked for among the next `WINDOW` datagrams: what came late, or was sent again, is
-put back in its place. Only what is not there is lost. A number that fits nothing around it, as one
-flipped bit makes it, loses its own datagram and no other.
+put back in its place. Only what is not there is lost, and written down where it is missed. A number
+that fits nothing around it, as one flipped bit makes it, loses its own datagram and no other.
 """
 
 from typing import Any
@@ -13,7 +13,24 @@ from tapeout.hdl.layout import Fault
 from tapeout.kernels._jit import jit
 from tapeout.kernels.tape.faults import Ledger, note
 from tapeout.kernels.tape.frames import Datagrams
+from tapeout.kernels.tape.lines import DELIVERED, DROPPED, REPEATED, Lines, arrived
 from tapeout.kernels.tape.moldudp import NOT_MOLD, UNKNOWN, WINDOW, Headers, Sessions
+
+#: Messages that nobody has: `count` of them from `sequence` on. `at` is how many messages of this
+#: block come before them; the rest tells the datagram that gave them up.
+GAP_DTYPE = np.dtype(
+    [
+        ("session", "<i8"),
+        ("sequence", "<i8"),
+        ("count", "<i8"),
+        ("at", "<i8"),
+        ("packet", "<i8"),
+        ("start", "<i8"),
+        ("arrival_ns", "<i8"),
+    ]
+)
+Gaps = np.ndarray[Any, np.dtype[np.void]]
+ROWS, SETTLED, TAKEN, GAPS = range(4)
 
 
 @jit
@@ -87,10 +104,10 @@ def _resumes(heads: Headers, start: int, expected: int) -> int:
 
 
 @jit
-def _was_early(known: Sessions, session: int, sequence: int) -> bool:
+def _was_early(known: Sessions, ordinal: int) -> bool:
     """Whether this datagram was delivered ahead of its place; if so, forget it."""
     for index in range(known.waiting[0]):
-        if known.early[index, 0] == session and known.early[index, 1] == sequence:
+        if known.early[index] == ordinal:
             known.waiting[0] -= 1
             last = known.waiting[0]
             known.early[index, 0] = known.early[last, 0]
@@ -100,101 +117,166 @@ def _was_early(known: Sessions, session: int, sequence: int) -> bool:
 
 
 @jit
-def _repair(heads: Headers, late: int, known: Sessions) -> int:
-    """Take datagram `late` ahead of its place; returns how many messages that delivers."""
-    head = heads[late]
-    fresh = head.sequence + head.whole - known.expected[head.session]
-    known.expected[head.session] += fresh
-    known.early[known.waiting[0], 0] = head.session
-    known.early[known.waiting[0], 1] = head.sequence
-    known.waiting[0] += 1
-    return np.int64(fresh)
+def _repeat(head: Any, gram: Any, many: int, lines: Lines, log: Ledger) -> None:
+    """Drop `many` messages of a datagram that were there before, or whose place is passed."""
+    if many > 0:
+        lines.counts[head.line, REPEATED] += many
+        note(log, Fault.REPEATED, gram.packet, gram.start, -1, many)
+
+
+@jit
+def _drop(head: Any, gram: Any, lines: Lines) -> None:
+    """Drop a datagram whose number cannot be believed."""
+    lines.counts[head.line, DROPPED] += head.whole
 
 
 @jit
 def _deliver(
-    heads: Headers, place: int, skip: int, known: Sessions, gram: Any, row: Any, log: Ledger
+    heads: Headers,
+    grams: Datagrams,
+    place: int,
+    skip: int,
+    known: Sessions,
+    lines: Lines,
+    out: Any,
+    done: Any,
+    log: Ledger,
 ) -> None:
     """Choose datagram `place` but for its first `skip` messages."""
-    head = heads[place]
+    head, gram = heads[place], grams[place]
+    row, many = out[done[ROWS]], head.whole - skip
     row[0], row[1] = place, skip
+    done[ROWS] += 1
+    done[TAKEN] += many
+    lines.counts[head.line, DELIVERED] += many
+    known.delivered[head.session] += many
     if known.first[0] == UNKNOWN:
         known.first[0] = head.session
     elif known.first[0] != head.session:
-        note(log, Fault.OTHER_SESSION, gram.packet, gram.start, -1, head.whole - skip)
+        note(log, Fault.OTHER_SESSION, gram.packet, gram.start, -1, many)
+
+
+@jit
+def _lose(head: Any, gram: Any, many: int, known: Sessions, gaps: Gaps, done: Any) -> None:
+    """Write down that `many` messages are missing before a datagram."""
+    session, first, at = head.session, known.expected[head.session], done[TAKEN]
+    known.expected[session] += many
+    known.lost[session] += many
+    if done[GAPS] > 0:
+        last = gaps[done[GAPS] - 1]
+        if last.session == session and last.sequence + last.count == first and last.at == at:
+            last.count += many
+            return
+    gap = gaps[done[GAPS]]
+    gap.session, gap.sequence, gap.count, gap.at = session, first, many, at
+    gap.packet, gap.start, gap.arrival_ns = gram.packet, gram.start, gram.arrival_ns
+    done[GAPS] += 1
 
 
 @jit
 def _settle_gap(
-    heads: Headers, index: int, known: Sessions, grams: Datagrams, row: Any, log: Ledger
-) -> tuple[int, int]:
-    """A number is missing before datagram `index`: what of the window to deliver instead.
+    heads: Headers,
+    grams: Datagrams,
+    index: int,
+    known: Sessions,
+    lines: Lines,
+    out: Any,
+    gaps: Gaps,
+    done: Any,
+    log: Ledger,
+) -> bool:
+    """A number is missing before datagram `index`: take it from the window, or give it up.
 
-    Returns the rows written, 0 or 1, and whether datagram `index` is done with.
+    Returns whether it is the datagram's own number that is wrong: then it is done with.
     """
     head, gram = heads[index], grams[index]
     expected = known.expected[head.session]
-    late = _late(heads, index, head.session, expected)
     if _wild(heads, index, expected):
         note(log, Fault.WILD_SEQUENCE, gram.packet, gram.start, -1, max(head.whole, 1))
-        return 0, 1
+        return True
+    late = _late(heads, index, head.session, expected)
     if late >= 0 and known.waiting[0] < WINDOW:
-        fresh = _repair(heads, late, known)
+        again = expected - heads[late].sequence
+        fresh = heads[late].whole - again
+        known.expected[head.session] += fresh
+        known.early[known.waiting[0]] = known.passed[0] + late
+        known.waiting[0] += 1
         note(log, Fault.REPAIRED, gram.packet, gram.start, -1, fresh)
-        again = heads[late].whole - fresh
-        if again > 0:
-            note(log, Fault.REPEATED, grams[late].packet, grams[late].start, -1, again)
-        _deliver(heads, late, again, known, grams[late], row, log)
-        return 1, 0
-    resumes = _resumes(heads, index, expected)
-    note(log, Fault.GAP, gram.packet, gram.start, -1, resumes - expected)
-    known.expected[head.session] = resumes
-    return 0, 0
+        _repeat(heads[late], grams[late], again, lines, log)
+        _deliver(heads, grams, late, again, known, lines, out, done, log)
+    else:
+        _lose(head, gram, _resumes(heads, index, expected) - expected, known, gaps, done)
+    return False
+
+
+@jit
+def _take(
+    heads: Headers,
+    grams: Datagrams,
+    index: int,
+    known: Sessions,
+    lines: Lines,
+    out: Any,
+    done: Any,
+    log: Ledger,
+) -> None:
+    """Deliver what is new of a datagram that starts at its session's next number or before."""
+    head, gram = heads[index], grams[index]
+    if head.sequence == 0:
+        if head.whole > 0:
+            note(log, Fault.UNSEQUENCED, gram.packet, gram.start, -1, 1)
+            _deliver(heads, grams, index, 0, known, lines, out, done, log)
+        return
+    if _was_early(known, known.passed[0] + index):
+        return
+    fresh = max(head.sequence + head.whole - known.expected[head.session], 0)
+    _repeat(head, gram, head.whole - fresh, lines, log)
+    if fresh > 0:
+        known.expected[head.session] += fresh
+        _deliver(heads, grams, index, head.whole - fresh, known, lines, out, done, log)
 
 
 @jit
 def order(
-    heads: Headers, grams: Datagrams, final: bool, known: Sessions, out: Any, log: Ledger
-) -> tuple[int, int]:
+    heads: Headers,
+    grams: Datagrams,
+    final: bool,
+    known: Sessions,
+    lines: Lines,
+    out: Any,
+    gaps: Gaps,
+    log: Ledger,
+) -> Any:
     """Choose which messages of which datagrams to deliver, in sequence.
 
     Each row of `out` (datagrams, 2) is a datagram and how many of its first messages to leave
-    out. Returns the rows written and how many datagrams are settled. Unless `final`, what needs
-    the whole window and has less of it is left for the next block.
+    out; `gaps` (datagrams,) GAP_DTYPE is what was given up. Returns (4,): the rows written, how
+    many datagrams are settled, how many messages the rows hold, and the gaps. Unless `final`, what
+    needs the whole window and has less of it is left for the next block.
     """
-    rows, index = 0, 0
+    done, index = np.zeros(4, np.int64), 0
     while index < heads.size:
         head, gram = heads[index], grams[index]
-        session = head.session
-        if session == NOT_MOLD:
+        if head.session == NOT_MOLD:
             index += 1
             continue
-        if head.sequence == 0:
-            if head.whole > 0:
-                note(log, Fault.UNSEQUENCED, gram.packet, gram.start, -1, 1)
-                _deliver(heads, index, 0, known, gram, out[rows], log)
-                rows += 1
-            index += 1
-            continue
-        expected = known.expected[session]
-        if head.sequence > expected:
-            if head.sound == 0:
-                index += 1
-                continue
+        expected, believed = known.expected[head.session], head.sound != 0
+        if head.sequence > max(expected, 0) and believed:
             if not final and index + 1 + WINDOW > heads.size:
                 break
             if expected == UNKNOWN:
-                known.expected[session] = _origin(heads, index)
+                origin = _origin(heads, index)
+                known.begun[head.session] = known.expected[head.session] = origin
                 continue
-            chosen, done = _settle_gap(heads, index, known, grams, out[rows], log)
-            rows, index = rows + chosen, index + done
-            continue
-        fresh = max(head.sequence + head.whole - expected, 0)
-        if fresh < head.whole and not _was_early(known, session, head.sequence):
-            note(log, Fault.REPEATED, gram.packet, gram.start, -1, head.whole - fresh)
-        if fresh > 0:
-            _deliver(heads, index, head.whole - fresh, known, gram, out[rows], log)
-            rows += 1
-            known.expected[session] += fresh
+            if not _settle_gap(heads, grams, index, known, lines, out, gaps, done, log):
+                continue
+            believed = False
+        if head.sequence > max(expected, 0):
+            _drop(head, gram, lines)
+        else:
+            _take(heads, grams, index, known, lines, out, done, log)
+        arrived(lines, head, gram, believed, log)
         index += 1
-    return rows, index
+    known.passed[0] += index
+    done[SETTLED] = index
+    return done

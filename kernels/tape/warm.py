@@ -3,7 +3,7 @@
 import numpy as np
 
 from tapeout.kernels.book import orders, replay
-from tapeout.kernels.tape import bars, frames, itch, moldudp, pcap, sequence
+from tapeout.kernels.tape import bars, frames, itch, lines, moldudp, pcap, sequence
 from tapeout.kernels.tape.faults import ledger
 from tapeout.kernels.tape.record import EVENT_DTYPE, QUOTE_DTYPE, RECORD_DTYPE
 
@@ -18,9 +18,10 @@ def warm() -> None:
     grams, heads = np.zeros(0, frames.DATAGRAM_DTYPE), np.zeros(0, moldudp.HEADER_DTYPE)
     frames.datagrams(wire, packets, 0, grams)
     frames.tally(packets, False, log)
-    known, chosen = moldudp.sessions(), np.zeros((0, 2), np.int64)
-    moldudp.headers(wire, grams, known, heads, packets)
-    sequence.order(heads, grams, True, known, chosen, log)
+    known, met, chosen = moldudp.sessions(), lines.lines(), np.zeros((0, 2), np.int64)
+    moldudp.headers(wire, grams, known, met, heads, packets)
+    gaps = np.zeros(0, sequence.GAP_DTYPE)
+    sequence.order(heads, grams, True, known, met, chosen, gaps, log)
     messages = np.zeros(0, moldudp.MESSAGE_DTYPE)
     moldudp.messages(wire, grams, heads, chosen, messages)
     records, symbols = np.zeros(0, RECORD_DTYPE), np.zeros(1, np.uint64)

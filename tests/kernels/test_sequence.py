@@ -10,7 +10,7 @@ from tapeout.feed.tape import Tape
 from tapeout.hdl.itch.model import encode
 from tapeout.hdl.layout import Fault
 from tapeout.hdl.moldudp.model import frame, unframe
-from tapeout.kernels.tape import frames, moldudp, sequence
+from tapeout.kernels.tape import frames, lines, moldudp, sequence
 from tapeout.kernels.tape import pcap as packets_in
 from tapeout.kernels.tape.faults import COUNT, ledger
 from tapeout.sim import pcap
@@ -91,13 +91,16 @@ def test_no_sequence_number_breaks_the_line(packets):
     grams["packet"] = np.arange(grams.size)
     heads, log, known = np.zeros(grams.size, moldudp.HEADER_DTYPE), ledger(), moldudp.sessions()
     packets = np.zeros(grams.size, packets_in.PACKET_DTYPE)
-    moldudp.headers(wire, grams, known, heads, packets)
+    met, gaps = lines.lines(), np.zeros(grams.size, sequence.GAP_DTYPE)
+    moldudp.headers(wire, grams, known, met, heads, packets)
     chosen = np.full((4 * grams.size + 8, 2), -7)
-    rows, settled = sequence.order(heads, grams, True, known, chosen, log)
+    rows, settled, taken, lost = sequence.order(heads, grams, True, known, met, chosen, gaps, log)
     assert settled == grams.size
     assert rows <= grams.size
     assert np.unique(chosen[:rows, 0]).size == rows
     delivered = heads["whole"][chosen[:rows, 0]] - chosen[:rows, 1]
+    assert delivered.sum() == taken
+    assert np.all(gaps["count"][:lost] > 0)
     assert np.all((delivered > 0) & (delivered <= heads["whole"][chosen[:rows, 0]]))
     assert np.all(log[:-1, COUNT] >= 0)
     dropped = log[Fault.REPEATED, COUNT] + log[Fault.WILD_SEQUENCE, COUNT]

@@ -13,7 +13,7 @@ from tapeout.hdl.layout import Fault
 from tapeout.hdl.moldudp import model as mold_model
 from tapeout.hdl.moldudp.model import frame as frame_mold
 from tapeout.hdl.net import model as net_model
-from tapeout.kernels.tape import frames, itch, moldudp, pcap, sequence
+from tapeout.kernels.tape import frames, itch, lines, moldudp, pcap, sequence
 from tapeout.kernels.tape.faults import COUNT, ledger
 from tapeout.kernels.tape.record import RECORD_DTYPE
 
@@ -90,11 +90,12 @@ def twin_packet(payload):
     grams, packets = np.zeros(1, frames.DATAGRAM_DTYPE), np.zeros(1, pcap.PACKET_DTYPE)
     grams["length"] = len(payload)
     heads, known = np.zeros(1, moldudp.HEADER_DTYPE), moldudp.sessions()
-    moldudp.headers(wire, grams, known, heads, packets)
+    met, gaps = lines.lines(), np.zeros(1, sequence.GAP_DTYPE)
+    moldudp.headers(wire, grams, known, met, heads, packets)
     if packets["faults"][0] == 1 << Fault.NOT_MOLDUDP64:
         return None
     chosen = np.zeros((1, 2), np.int64)
-    rows, settled = sequence.order(heads, grams, True, known, chosen, ledger())
+    rows, settled, *_ = sequence.order(heads, grams, True, known, met, chosen, gaps, ledger())
     assert settled == 1
     out = np.zeros(int(heads["whole"][0]), moldudp.MESSAGE_DTYPE)
     count = moldudp.messages(wire, grams, heads, chosen[:rows], out)
