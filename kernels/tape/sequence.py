@@ -109,9 +109,7 @@ def _was_early(known: Sessions, ordinal: int) -> bool:
     for index in range(known.waiting[0]):
         if known.early[index] == ordinal:
             known.waiting[0] -= 1
-            last = known.waiting[0]
-            known.early[index, 0] = known.early[last, 0]
-            known.early[index, 1] = known.early[last, 1]
+            known.early[index] = known.early[known.waiting[0]]
             return True
     return False
 
