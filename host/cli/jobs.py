@@ -10,10 +10,13 @@ from tapeout.cli.options import (
     Column,
     Date,
     Every,
+    Lines,
     OnDevice,
     Out,
+    Retransmitted,
     Scenarios,
     Seed,
+    Snapshot,
     Strict,
     Symbols,
     day,
@@ -51,6 +54,9 @@ def run(
     symbols: Symbols = "",
     strict: Strict = False,
     date: Date = None,
+    line: Lines = None,
+    retransmitted: Retransmitted = None,
+    snapshot: Snapshot = None,
     every: Every = "1min",
     events: Annotated[
         Path | None, typer.Option(help="Keep the book events: .arrow or .parquet.")
@@ -72,6 +78,9 @@ def run(
         symbols=listed(symbols),
         strict=strict,
         date=day(date),
+        lines=line or (),
+        retransmitted=retransmitted or (),
+        snapshot=snapshot,
         every_ns=span_ns(every),
         device=device,
         feed=feed,
@@ -138,10 +147,14 @@ def _said(found: Any, out: Path) -> None:
     """What a walk has to say after its steps."""
     for check in found.checks:
         print(f"check: {check}")
+    for session in found.sessions:
+        print(f"session {session}")
+    for line in found.lines if len(found.lines) > 1 else ():
+        print(f"line {line}")
     for finding in found.findings:
         print(f"found: {finding}")
-    for line in found.notes:
-        print(f"note: {line}")
+    for note in found.notes:
+        print(f"note: {note}")
     if found.risk:
         tail = max(found.risk.tails, key=lambda tail: tail.level)
         print(

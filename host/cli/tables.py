@@ -6,7 +6,21 @@ from typing import Annotated
 import typer
 
 from tapeout.cli.app import app
-from tapeout.cli.options import Column, Date, Every, OnDevice, Strict, Symbols, day, listed
+from tapeout.cli.options import (
+    Column,
+    Date,
+    Every,
+    Lines,
+    OnDevice,
+    Retransmitted,
+    Snapshot,
+    Strict,
+    Symbols,
+    beside,
+    day,
+    listed,
+    opened,
+)
 
 
 @app.command()
@@ -16,13 +30,15 @@ def books(
     levels: Annotated[int, typer.Option(help="Levels of each side.")] = 5,
     strict: Strict = False,
     date: Date = None,
+    line: Lines = None,
+    retransmitted: Retransmitted = None,
+    snapshot: Snapshot = None,
 ) -> None:
     """Print the order books at the end of a capture."""
     from tapeout.feed.replay import books as build
-    from tapeout.feed.tape import read
     from tapeout.units import dollars
 
-    found = build(read(capture, symbols=listed(symbols), strict=strict, date=day(date)))
+    found = build(opened(capture, symbols, strict, date, line, retransmitted, snapshot))
     for at in found.active():
         print(found.directory.get(int(at), f"#{at}"))
         depth = found.depth(int(at), levels)
@@ -40,16 +56,20 @@ def events(
     symbols: Symbols = "",
     strict: Strict = False,
     date: Date = None,
+    line: Lines = None,
+    retransmitted: Retransmitted = None,
+    snapshot: Snapshot = None,
 ) -> None:
     """Write every book event of a capture as Arrow or Parquet."""
     from tapeout.feed.replay import events as stream
     from tapeout.feed.sink import EventSink
-    from tapeout.feed.tape import read
     from tapeout.service.check import check_events, check_places
 
     check_events(out)
-    check_places(capture, out)
-    rows, batches = 0, stream(read(capture, symbols=listed(symbols), strict=strict, date=day(date)))
+    for source in (capture, *beside(line, retransmitted, snapshot)):
+        check_places(source, out)
+    tape = opened(capture, symbols, strict, date, line, retransmitted, snapshot)
+    rows, batches = 0, stream(tape)
     with EventSink(out) as sink:
         for batch in batches:
             sink.write(batch)
@@ -65,14 +85,16 @@ def bars(
     symbols: Symbols = "",
     strict: Strict = False,
     date: Date = None,
+    line: Lines = None,
+    retransmitted: Retransmitted = None,
+    snapshot: Snapshot = None,
 ) -> None:
     """Write bars of a capture as a table."""
     from tapeout.feed.replay import bars as build
-    from tapeout.feed.tape import read
     from tapeout.service.tables import check_table, write_table
 
-    check_table(out, capture)
-    tape = read(capture, symbols=listed(symbols), strict=strict, date=day(date))
+    check_table(out, capture, *beside(line, retransmitted, snapshot))
+    tape = opened(capture, symbols, strict, date, line, retransmitted, snapshot)
     found = build(tape, every)
     write_table(found.to_arrow(), out)
     print(f"{found.shape[0]:,} bars of {len(found.symbols):,} instruments: {out}")

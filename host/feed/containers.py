@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from tapeout.errors import FeedError
+from tapeout.hdl.moldudp.layout import LAST_SEQUENCE
 from tapeout.kernels.tape import pcap
 from tapeout.kernels.tape.itch import LENGTHS
 from tapeout.kernels.tape.pcap import Packets
@@ -213,8 +214,64 @@ class BinaryFile:
         return rest.size == 0 or rest.tobytes() == b"\0\0"
 
 
+class SoupBinTcp:
+    """What a SoupBinTCP server sent (Nasdaq, version 3.00): messages numbered from a login on.
+
+    Attributes
+    ----------
+    session : str
+        The session logged in to.
+    seen : (256,) int64
+        Packets of each type so far.
+    """
+
+    LOGIN = 33  # bytes, with the length
+
+    def __init__(self, path: Path) -> None:
+        self.foreign: list[int] = []
+        self.session = ""
+        self.seen = np.zeros(256, np.int64)
+        self._path = path
+        self._number = np.ones(1, np.int64)
+
+    def open(self, head: Bytes) -> int:
+        """There is no file header."""
+        return 0
+
+    def index(self, wire: Bytes, at: int, stop: int, out: Packets) -> tuple[int, int, int]:
+        """See `soup_messages`."""
+        return pcap.soup_messages(wire, at, stop, self._number, self.seen, out)
+
+    def take(self, wire: Bytes, at: int, base: int) -> tuple[int, bool]:
+        """A login accepted says the session, and the number of the next message."""
+        if at + self.LOGIN > wire.size:
+            return 0, False
+        session, number = (wire[at + a : at + b].tobytes().strip() for a, b in ((3, 13), (13, 33)))
+        name = session.decode("latin-1")
+        length = int.from_bytes(wire[at : at + 2].tobytes())
+        if length != self.LOGIN - 2 or not number.isdigit() or int(number) > LAST_SEQUENCE:
+            raise FeedError(f"{self._path} has a login that is none at byte {base + at:,}")
+        if self.session not in ("", name):
+            raise FeedError(
+                f"{self._path} must hold one session; at byte {base + at:,}"
+                f" {name!r} follows {self.session!r}"
+            )
+        self.session, self._number[0] = name, int(number)
+        self.seen[pcap.SOUP_LOGIN] += 1
+        return self.LOGIN, False
+
+    def start_of(self, packet: np.void) -> int:
+        """A two-byte length and a type stand in front of the message."""
+        return int(packet["start"]) - pcap.SOUP_BYTES
+
+    def ends_with(self, rest: Bytes) -> bool:
+        """Only with nothing."""
+        return rest.size == 0
+
+
 CONTAINERS: dict[str, Callable[[Path], Container]] = {
     "pcap": Pcap,
     "pcapng": Pcapng,
     "itch": BinaryFile,
+    "soup": SoupBinTcp,
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tapeout.feed.capture import Block
+from tapeout.feed.containers import SoupBinTcp
 from tapeout.feed.recovery import Gap
 from tapeout.feed.retransmitted import Retransmitted
 from tapeout.hdl.layout import Fault
@@ -100,6 +101,8 @@ class Arbiter:
         self.known, self._lines = moldudp.sessions(), lines.lines()
         self.held: Retransmitted | None = None
         self._filled = np.zeros(moldudp.SESSIONS, np.int64)
+        self._stream: SoupBinTcp | None = None
+        self._repeated = 0  # by the stream
         self._last_arrival = BACKWARDS
 
     def take(self, block: Block, before: int) -> tuple[Bytes, Messages, list[Gap]]:
@@ -129,9 +132,44 @@ class Arbiter:
             self._last_arrival = int(packets["arrival_ns"][block.settled - 1])
         return wire, messages, [self._gap(gap, before) for gap in lost]
 
+    def number(self, packets: Packets, stream: SoupBinTcp) -> tuple[Messages, list[Gap]]:
+        """The messages of a numbered stream, each once, and what is missing among them.
+
+        A stream goes back or ahead where its reader logged in again.
+        """
+        known, numbers, name = self.known, packets["arrival_ns"], stream.session
+        self._stream = stream
+        if known.begun[0] == moldudp.UNKNOWN:
+            known.begun[0] = known.expected[0] = numbers[0]
+            known.met[0], known.first[0], words = 1, 0, name.encode("latin-1").ljust(10)
+            known.names[0] = int.from_bytes(words[:8]), int.from_bytes(words[8:])
+        reached = np.maximum.accumulate(np.append(known.expected[0] - 1, numbers))
+        fresh = numbers > reached[:-1]
+        taken = packets[fresh]
+        messages = np.zeros(taken.size, MESSAGE_DTYPE)
+        messages["start"], messages["length"] = taken["start"], taken["captured"]
+        messages["packet"], messages["sequence"] = -1, taken["arrival_ns"]
+        missing = np.where(fresh, numbers - reached[:-1] - 1, 0)
+        gaps = [
+            Gap(name, int(reached[at]) + 1, int(missing[at]), int(fresh[:at].sum()))
+            for at in np.flatnonzero(missing)
+        ]
+        known.expected[0] = reached[-1] + 1
+        known.delivered[0] += taken.size
+        known.lost[0] += missing.sum()
+        again = np.flatnonzero(~fresh)
+        self._repeated += again.size
+        if again.size:
+            note(self.log, Fault.REPEATED, -1, packets["start"][again[0]], -1, again.size)
+        for at in np.flatnonzero(missing):
+            note(self.log, Fault.GAP, -1, packets["start"][at], -1, missing[at])
+        return messages, gaps
+
     def finish(self) -> None:
-        """Count the lines that fell silent for good while another spoke on."""
+        """Count what is known only at the end: lines that fell silent, packets of no feed."""
         lines.finish(self._lines, self.log)
+        if many := sum(self._told(kind) for kind in "UJLRO"):  # nothing of a feed
+            note(self.log, Fault.FOREIGN_BLOCK, -1, -1, -1, many)
 
     @property
     def first(self) -> int:
@@ -184,6 +222,10 @@ class Arbiter:
             note(self.log, Fault.GAP, gap["packet"], gap["start"], -1, gap["count"])
         return wire, messages, lost
 
+    def _told(self, kind: str) -> int:
+        """How many packets of a kind the stream has, if there is one."""
+        return int(self._stream.seen[ord(kind)]) if self._stream else 0
+
     def _name(self, session: int) -> str:
         head, tail = (int(word) for word in self.known.names[session])
         return (head.to_bytes(8) + tail.to_bytes(2)).decode("latin-1").strip()
@@ -221,8 +263,8 @@ class Arbiter:
             int(known.expected[at]) - 1,
             int(known.delivered[at]),
             int(self._filled[at]),
-            sum(line.repeated for line in ours),
+            sum(line.repeated for line in ours) + self._repeated,
             int(known.lost[at]),
-            sum(line.heartbeats for line in ours),
-            any(line.ends for line in ours),
+            sum(line.heartbeats for line in ours) + self._told("H"),
+            any(line.ends for line in ours) or self._told("Z") > 0,
         )

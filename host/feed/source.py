@@ -1,4 +1,4 @@
-"""A file of market data, told by content: plain, gz or zst; pcap, pcapng or ITCH messages."""
+"""A file of market data, told by content: plain, gz or zst; packets, a stream or messages."""
 
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,7 +22,8 @@ class Source:
     Attributes
     ----------
     container : str
-        "pcap", "pcapng" or "itch" (length-prefixed messages, Nasdaq BinaryFILE).
+        "pcap", "pcapng", "soup" (SoupBinTCP), or "itch" (length-prefixed messages, Nasdaq
+        BinaryFILE).
     compression : str
         "plain", "gzip" or "zstd".
     size : int
@@ -94,9 +95,11 @@ class Source:
             return "pcapng"
         if _begins_with_a_message(head):
             return "itch"
+        if _begins_with_a_stream(head):
+            return "soup"
         raise FeedError(
-            f"{self.path} must be pcap, pcapng or length-prefixed ITCH 5.0, plain, gz or zst;"
-            f" it begins with {head[:8].hex(' ')}"
+            f"{self.path} must be pcap, pcapng, SoupBinTCP or length-prefixed ITCH 5.0, plain, gz"
+            f" or zst; it begins with {head[:8].hex(' ')}"
         )
 
 
@@ -104,3 +107,19 @@ def _begins_with_a_message(head: bytes) -> bool:
     """Whether the first message has the length of its type, or a length of zero."""
     message = MESSAGES.get(head[2:3].decode("latin-1"))
     return message is not None and int.from_bytes(head[:2]) in (0, message.length)
+
+
+def _begins_with_a_stream(head: bytes) -> bool:
+    """Whether remarks and heartbeats, if any, and then a login or a message stand there."""
+    at = 0
+    while at + 3 <= len(head):
+        length, kind = int.from_bytes(head[at : at + 2]), head[at + 2 : at + 3]
+        if kind == b"A":
+            return length == 31
+        if kind == b"S":
+            message = MESSAGES.get(head[at + 3 : at + 4].decode("latin-1"))
+            return message is not None and length == message.length + 1
+        if length == 0 or (kind != b"+" and (kind != b"H" or length != 1)):
+            return False
+        at += 2 + length
+    return False

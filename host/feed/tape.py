@@ -11,6 +11,7 @@ import numpy as np
 from tapeout.clock import midnight_ns, read_date, session_date
 from tapeout.errors import FeedError
 from tapeout.feed.capture import CHUNK_BYTES, Block, Capture
+from tapeout.feed.containers import SoupBinTcp
 from tapeout.feed.findings import Finding, Place, add, findings, place
 from tapeout.feed.lines import Arbiter, Line, Session
 from tapeout.feed.merge import Merged, together
@@ -67,7 +68,7 @@ class Tape:
     Parameters
     ----------
     path : Path
-        pcap, pcapng or length-prefixed ITCH, plain, gz or zst: told by content.
+        pcap, pcapng, SoupBinTCP or length-prefixed ITCH, plain, gz or zst: told by content.
     symbols : sequence of str
         Keep only these instruments (and messages about none); empty keeps all.
     strict : bool
@@ -128,7 +129,8 @@ class Tape:
         self._retransmitted = [Source(other) for other in retransmitted]
         self._snapshot = Tape(snapshot, chunk_bytes=chunk_bytes) if snapshot else None
         self._begun = False
-        self._bare = self.source.container == "itch"
+        self._bare = self.source.container in ("itch", "soup")
+        self._stream: SoupBinTcp | None = None
         for source in self._sources if lines or retransmitted else ():
             must_be_packets("lines", source)
         log.info(
@@ -193,6 +195,8 @@ class Tape:
             for source in self._sources:
                 opened.enter_context(source)
             capture = together(self._sources, self._chunk_bytes)
+            if isinstance(capture, Capture) and isinstance(capture.container, SoupBinTcp):
+                self._stream = capture.container
             for block in self._timed(capture):
                 stretch = self._stretch(block)
                 self._check(block, capture)
@@ -243,7 +247,9 @@ class Tape:
     def _stretch(self, block: Block) -> Stretch:
         self.ledger[BEFORE, BYTE] = block.base
         wire, gaps, waiting = block.wire, list[Gap](), self.recovery.waiting
-        if self._bare:
+        if self._stream:
+            messages, gaps = self._arbiter.number(block.packets, self._stream)
+        elif self._bare:
             messages = np.zeros(block.packets.size, MESSAGE_DTYPE)
             messages["start"] = block.packets["start"]
             messages["length"] = block.packets["captured"]
@@ -253,7 +259,7 @@ class Tape:
             if self.date is None:
                 self.date = session_date(int(block.packets["arrival_ns"][0]))
             wire, messages, gaps = self._arbiter.take(block, self.packets)
-            gaps = [*self._arbiter.join(waiting.sequence), *gaps] if waiting else gaps
+        gaps = [*self._arbiter.join(waiting.sequence), *gaps] if waiting else gaps
         with self.meter.timing("records") as reading:
             records = np.zeros(messages.size, RECORD_DTYPE)
             itch.records(wire, messages, self._latest, self._directory.words, records, self.ledger)

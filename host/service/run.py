@@ -41,7 +41,9 @@ def run(
         after the report.
     """
     progress, options = progress or Silent(), options or Options()
-    check_places(capture, out, options.events)
+    others = (*options.lines, *options.retransmitted, options.snapshot)
+    for source in (capture, *(other for other in others if other)):
+        check_places(source, out, options.events)
     check_options(options)
     keep = whole(Path(options.events)) if options.events else nullcontext()
     with keep as aside:

@@ -20,8 +20,8 @@ WRITERS: dict[str, Callable[[pa.Table, BinaryIO], object]] = {
 }
 
 
-def check_table(path: Path, read: Path) -> None:
-    """Refuse now what `write_table` would refuse after long work on the file that is read.
+def check_table(path: Path, *read: Path) -> None:
+    """Refuse now what `write_table` would refuse after long work on the files that are read.
 
     Raises
     ------
@@ -29,7 +29,8 @@ def check_table(path: Path, read: Path) -> None:
         "tables must go to .parquet, .arrow or .csv; got bars.xls", or as for `check_places`.
     """
     _writer(path)
-    check_places(read, path)
+    for source in read:
+        check_places(source, path)
 
 
 def write_table(table: pa.Table, path: Path) -> None:

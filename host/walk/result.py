@@ -8,6 +8,7 @@ from pathlib import Path
 from tapeout.factors.coefficient import InformationCoefficient
 from tapeout.factors.panel import Panel
 from tapeout.feed.findings import Finding
+from tapeout.feed.lines import Line, Session
 from tapeout.market.bars import MINUTE_NS, Bars
 from tapeout.market.books import Books
 from tapeout.risk.covariance import Floats
@@ -26,6 +27,9 @@ class Options:
         Stop at the first fault that a clean feed never has.
     date : datetime.date, optional
         The session's day, where no packet tells it; see `tapeout.feed.tape.Tape`.
+    lines, retransmitted : sequence of Path
+    snapshot : Path, optional
+        What else to read it with; see `tapeout.feed.tape.Tape`.
     every_ns : int
         Length of a bar.
     device, feed : str, optional
@@ -41,6 +45,9 @@ class Options:
     symbols: str | Sequence[str] = ()
     strict: bool = False
     date: datetime.date | None = None
+    lines: Sequence[Path] = ()
+    retransmitted: Sequence[Path] = ()
+    snapshot: Path | None = None
     every_ns: int = MINUTE_NS
     device: str | None = None
     feed: str | None = None
@@ -90,6 +97,8 @@ class Walk:
         Messages by ITCH type.
     findings : list of Finding
         What was wrong, where first, and what was done about it.
+    sessions : list of Session, lines : list of Line
+        What came of each, where the capture has packets or numbers.
     books : Books
         As they stood at the end.
     bars, panel, coefficients, risk
@@ -111,6 +120,8 @@ class Walk:
     messages: int
     types: dict[str, int]
     findings: list[Finding]
+    sessions: list[Session]
+    lines: list[Line]
     books: Books
     bars: Bars | None = None
     panel: Panel | None = None

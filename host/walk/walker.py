@@ -82,6 +82,9 @@ class _Walker:
             symbols=options.symbols,
             strict=options.strict,
             date=options.date,
+            lines=options.lines,
+            retransmitted=options.retransmitted,
+            snapshot=options.snapshot,
             meter=self.meter,
             progress=progress,
         )
@@ -108,8 +111,15 @@ class _Walker:
             tape.messages,
             types,
             tape.findings,
+            tape.sessions,
+            tape.lines,
             self.replay.books,
         )
+        if stale := list(tape.stale):
+            self.found.notes.append(
+                f"{len(stale):,} books may be wrong since messages were lost"
+                f" ({', '.join(stale[:5])}{', ...' if len(stale) > 5 else ''})"
+            )
         self._tell_feed()
 
     def _take(self, change: Change, sink: EventSink | None) -> None:

@@ -13,6 +13,7 @@ from tapeout.kernels._jit import jit
 from tapeout.kernels.tape.wire import Bytes, be16, be32, le32
 
 #: `faults` is a set of `Fault` numbers, one bit each; `source` counts the captures read together.
+#: A message of a SoupBinTCP stream has no clock: `arrival_ns` is its number.
 PACKET_DTYPE = np.dtype(
     [
         ("start", "<i8"),
@@ -31,6 +32,13 @@ BLOCK_BYTES = 32  # of an enhanced packet block without its packet
 LONGEST_PACKET = 262_144  # libpcap's own limit; a longer claim is a broken file
 LONGEST_WIRE = 0x7FFFFFFF
 LATEST_SECOND = 9_000_000_000  # int64 nanoseconds end in the year 2262
+
+SOUP_BYTES = 3  # the length of a SoupBinTCP packet, and its type
+SOUP_DATA, SOUP_LOGIN = ord("S"), ord("A")
+#: 1 for remarks, and what only a client sends or a server that refuses; 2 for packets of one byte:
+#: heartbeats, the end, logout.
+SOUP_TYPES = np.zeros(256, np.int64)
+SOUP_TYPES[list(b"SA+UJL")], SOUP_TYPES[list(b"HZRO")] = 1, 2
 
 DONE, FULL, CORRUPT, OTHER_BLOCK, ENDED = range(5)
 
@@ -146,5 +154,39 @@ def binary_messages(
         message.arrival_ns = 0
         message.faults, message.source = (prefix == 0) << Fault.ZERO_PREFIX, 0
         count += 1
+        at += 2 + length
+    return count, at, DONE
+
+
+@jit
+def soup_messages(
+    wire: Bytes, at: int, stop: int, number: Any, seen: Any, out: Packets
+) -> tuple[int, int, int]:
+    """Index the sequenced data in the whole packets of `wire[at:stop]` up to a login.
+
+    Nasdaq SoupBinTCP 3.00, "Logical Packets". `number` (1,) int64 is the number of the next
+    message, `seen` (256,) int64 counts the packets of each type; both go on from call to call.
+    Returns as `pcap_packets`; OTHER_BLOCK says that a login stands there.
+    """
+    count = 0
+    while at + SOUP_BYTES <= stop:
+        if count == out.size:
+            return count, at, FULL
+        length, kind = np.int64(be16(wire, at)), wire[at + 2]
+        if length == 0 or SOUP_TYPES[kind] == 0 or (SOUP_TYPES[kind] == 2 and length != 1):
+            return count, at, CORRUPT
+        if kind == SOUP_LOGIN:
+            return count, at, OTHER_BLOCK
+        if at + 2 + length > stop:
+            break
+        if kind == SOUP_DATA:
+            message = out[count]
+            message.start = at + SOUP_BYTES
+            message.captured = message.length = length - 1
+            message.arrival_ns = number[0]
+            message.faults, message.source = 0, 0
+            number[0] += 1
+            count += 1
+        seen[kind] += 1
         at += 2 + length
     return count, at, DONE

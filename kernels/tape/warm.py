@@ -15,6 +15,7 @@ def warm() -> None:
     pcap.pcap_packets(wire, 0, 0, False, 1, packets)
     pcap.pcapng_packets(wire, 0, 0, False, np.zeros(0, np.int64), packets)
     pcap.binary_messages(wire, 0, 0, itch.LENGTHS, packets)
+    pcap.soup_messages(wire, 0, 0, np.zeros(1, np.int64), np.zeros(256, np.int64), packets)
     grams, heads = np.zeros(0, frames.DATAGRAM_DTYPE), np.zeros(0, moldudp.HEADER_DTYPE)
     frames.datagrams(wire, packets, 0, grams)
     frames.tally(packets, False, log)

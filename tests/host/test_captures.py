@@ -4,6 +4,8 @@ import datetime
 import gzip
 import os
 import struct
+import subprocess
+import sys
 
 import dpkt
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 
 import tapeout
 from tapeout.errors import FeedError
+from tapeout.feed.capture import CHUNK_BYTES
 from tapeout.feed.tape import Tape
 from tapeout.hdl.itch.model import encode
 from tapeout.hdl.layout import Fault
@@ -162,12 +165,74 @@ def test_unknown_types_are_skipped_by_their_length_and_counted(tmp_path):
     ]
 
 
+def packets(*bodies):
+    """SoupBinTCP packets."""
+    return b"".join(len(body).to_bytes(2) + body for body in bodies)
+
+
+def login(number, session=b"DAY1"):
+    return b"A" + session.rjust(10) + str(number).rjust(20).encode()
+
+
+def data(first, last):
+    return [b"S" + add for add in ADDS[first - 1 : last]]
+
+
+STREAMS = {
+    "from a login": (packets(login(1), *data(1, 5), b"H", b"Z"), [1, 2, 3, 4, 5], []),
+    "without a login": (packets(*data(1, 5)), [1, 2, 3, 4, 5], []),
+    "with remarks": (packets(b"+hello", b"H", login(1), *data(1, 5)), [1, 2, 3, 4, 5], []),
+    "with what is no feed": (
+        packets(login(1), *data(1, 3), b"U\1", b"J!", *data(4, 5)), [1, 2, 3, 4, 5],
+        [(Fault.FOREIGN_BLOCK, 2)],
+    ),
+    "in mid-session": (packets(login(3), *data(3, 5)), [3, 4, 5], []),
+    "logged in again": (
+        packets(login(1), *data(1, 3), login(2), *data(2, 5)), [1, 2, 3, 4, 5],
+        [(Fault.REPEATED, 2)],
+    ),
+    "logged in ahead": (
+        packets(login(1), *data(1, 2), login(4), *data(4, 5)), [1, 2, 4, 5], [(Fault.GAP, 1)],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", STREAMS)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_soupbintcp_stream_is_numbered_from_its_login(tmp_path, kind, pack):
+    raw, numbers, faults = STREAMS[kind]
+    path = tmp_path / "x"
+    path.write_bytes(pack(raw))
+    tape, records = records_of(path)
+    assert tape.source.container == "soup"
+    assert records["sequence"].tolist() == records["subject"].tolist() == numbers
+    assert [(found.fault, found.count) for found in tape.findings] == faults
+    (session,) = tape.sessions
+    assert session.id == ("" if "without" in kind else "DAY1")
+    assert (session.first, session.last) == (numbers[0], 5)
+    assert session.delivered + session.lost == session.last - session.first + 1
+    assert session.heartbeats == raw.count(b"\0\1H")
+    assert session.ended == (b"\0\1Z" in raw)
+
+
+def test_where_a_stream_jumps_is_a_mark_and_two_sessions_are_none(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(STREAMS["logged in ahead"][0])
+    marks = [mark for stretch in tapeout.read(path).stretches() for mark in stretch.marks]
+    assert [(mark.session, mark.sequence, mark.count, mark.at) for mark in marks] == [
+        ("DAY1", 3, 1, 2)
+    ]
+    path.write_bytes(packets(login(1), *data(1, 2), login(1, b"DAY2")))
+    with pytest.raises(FeedError, match="must hold one session; at byte 111 'DAY2' follows 'DAY1'"):
+        records_of(path)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"", "must hold a capture; it is empty"),
-        (b"\0\0\0\0\0", "must be pcap, pcapng or length-prefixed ITCH 5.0, plain, gz or zst; it"
-                         " begins with 00 00 00 00 00"),
+        (b"\0\0\0\0\0", "must be pcap, pcapng, SoupBinTCP or length-prefixed ITCH 5.0, plain, gz"
+                         " or zst; it begins with 00 00 00 00 00"),
         (b"date,close\n", "begins with 64 61 74 65 2c 63 6c 6f"),
         (classic()[:20], "ends inside its 24 byte file header"),
         (classic()[:20] + b"\x65\0\0\0" + classic()[24:], r"its link type is raw IP \(101\)"),
@@ -179,6 +244,8 @@ def test_unknown_types_are_skipped_by_their_length_and_counted(tmp_path):
         (section(options=struct.pack("<HHq", 14, 8, 5)), "shifts its clock"),
         (section() + struct.pack("<III", 1, 1 << 30, 0), "of 1,073,741,824 bytes at byte 76"),
         (section()[:8] + b"nope" + section()[12:], "has a section without byte order"),
+        (packets(login(1), *data(1, 2), b"!"), "packet 3 at byte 111 has an impossible header: 00"),
+        (packets(login("soon")), "has a login that is none at byte 0"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_said_in_one_sentence(tmp_path, content, message):
@@ -282,10 +349,13 @@ def test_a_tape_is_read_once(tmp_path):
         list(tape.records())
 
 
-@pytest.mark.parametrize("kind", PCAPS)
+FILES = PCAPS | {"soup": STREAMS["from a login"][0]}
+
+
+@pytest.mark.parametrize("kind", FILES)
 def test_any_flipped_byte_is_treated_or_refused(tmp_path, kind):
     """Nothing but `FeedError` leaves the reader, whatever byte is wrong."""
-    raw, path = PCAPS[kind], tmp_path / "x"
+    raw, path = FILES[kind], tmp_path / "x"
     rng = np.random.default_rng(7)
     for at in rng.choice(len(raw), 60, replace=False):
         path.write_bytes(raw[:at] + bytes([raw[at] ^ int(rng.integers(1, 256))]) + raw[at + 1 :])
@@ -295,3 +365,43 @@ def test_any_flipped_byte_is_treated_or_refused(tmp_path, kind):
             continue
         else:
             assert records.size + sum(found.count for found in tape.findings) >= 5
+
+
+MEASURE = """
+import resource, sys
+from pathlib import Path
+from tapeout.feed.capture import CHUNK_BYTES
+from tapeout.feed.tape import Tape
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+def read(path):
+    return sum(records.size for records in Tape(Path(path)).records())
+
+small, large = sys.argv[1:]
+read(small)
+before = peak()
+print(read(large), peak() - before)
+"""
+
+
+@pytest.mark.parametrize("pack", ["plain", "gzip", "zstd"])
+@pytest.mark.parametrize("kind", ["itch", "soup"])
+def test_a_file_of_a_day_is_read_in_bounded_memory(tmp_path, kind, pack):
+    """Twenty-four times the block that is read at once; the memory of six is enough."""
+    message = b"S" * (kind == "soup") + ADDS[0]
+    piece, most = packets(message) * (100_000 // len(message)), 6 * CHUNK_BYTES
+    many = 24 * CHUNK_BYTES // len(piece)
+    paths = tmp_path / "small", tmp_path / "large"
+    for path, times in zip(paths, (2 * CHUNK_BYTES // len(piece), many), strict=True):
+        with pa.CompressedOutputStream(path, pack) if pack != "plain" else path.open("wb") as out:
+            for _ in range(times):
+                out.write(piece)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", MEASURE, *map(str, paths)], capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    count, growth = map(int, done.stdout.split())
+    assert count == many * (100_000 // len(message))
+    assert growth < most < many * len(piece) / 3

@@ -202,7 +202,7 @@ def crowd(tmp_path_factory):
     return folder, crowd.oracle
 
 
-@pytest.mark.parametrize("form", ["itch"])
+@pytest.mark.parametrize("form", ["itch", "soup"])
 def test_a_lossy_feed_and_a_snapshot_give_the_exchanges_own_books(crowd, form):
     folder, oracle = crowd
     lossy = tapeout.read(folder / "lossy.pcap")
@@ -233,7 +233,7 @@ def test_a_lossy_feed_and_a_snapshot_give_the_exchanges_own_books(crowd, form):
 
 
 def test_a_snapshot_of_a_clean_feed_changes_no_book(crowd):
-    folder, oracle = crowd
+    folder, _ = crowd
     tape = tapeout.read(folder / "clean.pcap", snapshot=folder / "3.itch")
     quoted = [c.quotes.copy() for c in Replay(tape)]
     plain = [c.quotes.copy() for c in Replay(tapeout.read(folder / "clean.pcap"))]
