@@ -6,6 +6,7 @@ import importlib
 import io
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -38,10 +39,11 @@ def shape(line):
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch):
-    """A folder with what the examples speak of: a capture, a small one, a table of prices."""
+    """A folder with what the examples speak of: a capture, another line, a table of prices."""
     from tapeout.sim.day import SimulatedDay
 
     SimulatedDay(seed=7, events=20_000).write(tmp_path / "day.pcap")
+    shutil.copy(tmp_path / "day.pcap", tmp_path / "b.pcap")
     SimulatedDay(seed=1, instruments=2, events=100).write(tmp_path / "small.pcap")
     rng = np.random.default_rng(1)
     prices = 50 * np.exp(np.cumsum(rng.normal(0, 0.01, (700, 6)), axis=0))

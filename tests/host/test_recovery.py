@@ -4,8 +4,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import tapeout
+from tapeout.cli import app
 from tapeout.errors import FeedError
 from tapeout.feed.replay import Replay
 from tapeout.hdl.itch.model import encode
@@ -239,3 +241,34 @@ def test_a_snapshot_of_a_clean_feed_changes_no_book(crowd):
     plain = [c.quotes.copy() for c in Replay(tapeout.read(folder / "clean.pcap"))]
     assert np.array_equal(np.concatenate(quoted), np.concatenate(plain))
     assert tape.findings == []
+
+
+def test_the_commands_take_lines_retransmissions_and_a_snapshot(crowd, tmp_path):
+    folder, _ = crowd
+    lossy, clean, snapped = (folder / name for name in ("lossy.pcap", "clean.pcap", "4.soup"))
+
+    def said(*words):
+        done = CliRunner().invoke(app, [str(word) for word in words])
+        assert done.exit_code == 0, (done.output, done.exception)
+        return done.output
+
+    whole = said("books", clean, "--levels", 2)
+    assert said("books", lossy, "--levels", 2) != whole
+    for option, file in (("line", clean), ("retransmitted", clean), ("snapshot", snapped)):
+        assert said("books", lossy, "--levels", 2, f"--{option}", file) == whole
+    out = tmp_path / "r.html"
+    report = said("run", lossy, "--line", clean, "--paths", 1_000, "-o", out)
+    assert "session TAPEOUT001: messages 1 to" in report
+    assert "line 233.54.12.111 port 26477, VLAN 7 of clean.pcap: " in report
+    report = said("run", lossy, "--paths", 1_000, "-o", out)
+    assert "note: 12 books may be wrong since messages were lost (" in report
+
+
+def test_no_file_that_is_read_is_written(tmp_path):
+    day, other = tmp_path / "day.arrow", tmp_path / "b.arrow"
+    for path in (day, other):
+        path.write_bytes(b"not read")
+    for option in ("--line", "--retransmitted", "--snapshot"):
+        for name in ("events", "bars", "run"):
+            done = CliRunner().invoke(app, [name, str(day), option, str(other), "-o", str(other)])
+            assert f"must be another than {other}; got {other}" in str(done.exception)
