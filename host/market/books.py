@@ -126,7 +126,7 @@ class Books:
         Parameters
         ----------
         records : (M,) RECORD_DTYPE
-            The adds of every live order.
+            The adds of every live order; trading states that they do not tell stay.
         stale : (S,) int64
             Locates to say `RECOVERED` of besides those that had levels, or have now.
         clock : exchange_ns, arrival_ns, sequence
@@ -140,7 +140,7 @@ class Books:
         of each instrument whose quote is another now.
         """
         before, quote = self.active(), self._book.quote
-        self._book = replay.book()
+        self._book = replay.book()._replace(states=self._book.states)
         kept, self.ledger = self.ledger, ledger() if log is None else log
         added, _ = self.update(records, wanted=wanted)
         self.ledger = kept

@@ -10,7 +10,6 @@ from tapeout.device import READY, choose_device, choose_feed
 from tapeout.errors import DataError, DeviceError
 from tapeout.factors.catalogue import factor_panel
 from tapeout.factors.coefficient import information_coefficients
-from tapeout.feed.gateware import decode, must_agree
 from tapeout.feed.recovery import Stretch
 from tapeout.feed.replay import Change, Replay
 from tapeout.feed.sink import EventSink
@@ -26,6 +25,7 @@ from tapeout.progress import Progress, Silent
 from tapeout.risk.covariance import covariance
 from tapeout.risk.var import value_at_risk
 from tapeout.sim.engine import engines
+from tapeout.walk.gateware import decode, must_agree
 from tapeout.walk.result import Options, Step, Walk
 
 FEWEST_BARS = 20  # fewer returns say nothing about a covariance
