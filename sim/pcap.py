@@ -3,7 +3,13 @@
 import struct
 from collections.abc import Iterable
 
-from tapeout.hdl.net.layout import ETHERTYPE_IPV4, ETHERTYPE_VLAN, IPV4_BYTES, UDP_BYTES
+from tapeout.hdl.net.layout import (
+    ETHERTYPE_IPV4,
+    ETHERTYPE_IPV6,
+    ETHERTYPE_VLAN,
+    IPV4_BYTES,
+    UDP_BYTES,
+)
 from tapeout.hdl.net.model import checksum
 
 NANOSECOND_MAGIC = 0xA1B23C4D
@@ -25,13 +31,21 @@ def record(arrival_ns: int, frame: bytes, length: int | None = None) -> bytes:
 
 
 def frame(payload: bytes, tags: int = 1, group: bytes = GROUP) -> bytes:
-    """A UDP datagram to the feed's multicast group, in an Ethernet frame with so many VLAN tags."""
-    total = IPV4_BYTES + UDP_BYTES + len(payload)
-    header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, total, 0, 0x4000, 16, 17, 0, bytes(4), group)
-    header = header[:10] + checksum(header).to_bytes(2) + header[12:]
-    udp = struct.pack(">HHHH", PORT, PORT, UDP_BYTES + len(payload), 0)
+    """A UDP datagram to the feed's multicast group, in an Ethernet frame with so many VLAN tags.
+
+    A group of four bytes is an address of IPv4, one of sixteen of IPv6.
+    """
+    length = UDP_BYTES + len(payload)
+    if len(group) == 4:
+        kind, total = ETHERTYPE_IPV4, IPV4_BYTES + length
+        header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, total, 0, 0x4000, 16, 17, 0, bytes(4), group)
+        header = header[:10] + checksum(header).to_bytes(2) + header[12:]
+    else:
+        kind = ETHERTYPE_IPV6
+        header = struct.pack(">IHBB16s16s", 6 << 28, length, 17, 16, bytes(16), group)
+    udp = struct.pack(">HHHH", PORT, PORT, length, 0)
     tag = ETHERTYPE_VLAN.to_bytes(2) + (7).to_bytes(2)
-    return bytes(12) + tag * tags + ETHERTYPE_IPV4.to_bytes(2) + header + udp + payload
+    return bytes(12) + tag * tags + kind.to_bytes(2) + header + udp + payload
 
 
 def capture_file(

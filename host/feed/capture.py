@@ -134,17 +134,16 @@ class Capture:
     def _refill(self, at: int) -> bool:
         """Drop what stands before `at` and read on; False at the end of the source."""
         kept = self._fill - at
-        chunk = self.source.read(self._chunk)
-        if kept + len(chunk) + SLACK > self._wire.size:
+        if kept + self._chunk + SLACK > self._wire.size:
             larger = np.zeros(kept + 2 * self._chunk + SLACK, np.uint8)
             larger[:kept] = self._wire[at : self._fill]
             self._wire = larger
         else:
             self._wire[:kept] = self._wire[at : self._fill].copy()
-        self._fill = kept + len(chunk)
-        self._wire[kept : self._fill] = np.frombuffer(chunk, np.uint8)
+        read = self.source.read_into(self._wire[kept : kept + self._chunk])
+        self._fill = kept + read
         self._base += at
-        return bool(chunk)
+        return read > 0
 
     def _corrupt(self, count: int, at: int) -> FeedError:
         return FeedError(

@@ -1,12 +1,15 @@
 """A file of market data, told by content: plain, gz or zst; packets, a stream or messages."""
 
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from tapeout.errors import FeedError
 from tapeout.hdl.itch.layout import MESSAGES
+from tapeout.kernels.tape.wire import Bytes
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 PCAP = {b"\xa1\xb2\xc3\xd4", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x4d\x3c\xb2\xa1"}
@@ -50,7 +53,7 @@ class Source:
 
     def __enter__(self) -> "Source":
         """Open the file at its start."""
-        self._file: BinaryIO = self.path.open("rb")
+        self._file: BufferedReader = self.path.open("rb")
         self._stream: Any = self._file
         if self.compression != "plain":
             opened = pa.PythonFile(self._file, mode="r")
@@ -84,6 +87,14 @@ class Source:
                 ) from reason
             self.cut = True
         return b"".join(pieces)
+
+    def read_into(self, out: Bytes) -> int:
+        """Fill `out` as far as the file goes; how many bytes that are."""
+        if self.compression == "plain":
+            return self._file.readinto(out.data)
+        piece = self.read(out.size)
+        out[: len(piece)] = np.frombuffer(piece, np.uint8)
+        return len(piece)
 
     def _tell(self, head: bytes) -> str:
         """What the first bytes say the file is."""

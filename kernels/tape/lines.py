@@ -9,7 +9,7 @@ import numpy as np
 
 from tapeout.hdl.layout import Fault
 from tapeout.hdl.net.layout import IPV4_DESTINATION_AT, IPV6_DESTINATION_AT
-from tapeout.kernels._jit import jit
+from tapeout.kernels._jit import jit_inner
 from tapeout.kernels.tape.faults import Ledger, note
 from tapeout.kernels.tape.record import Ints
 from tapeout.kernels.tape.wire import Bytes, be32, be64
@@ -52,7 +52,7 @@ def lines() -> Lines:
     )
 
 
-@jit
+@jit_inner
 def line_of(known: Lines, wire: Bytes, gram: Any, session: int) -> int:
     """The row of the line that a sound datagram came on; entered if it is new."""
     version = np.uint64(wire[gram.ip] >> 4)
@@ -79,13 +79,13 @@ def line_of(known: Lines, wire: Bytes, gram: Any, session: int) -> int:
     return row
 
 
-@jit
+@jit_inner
 def _session(known: Lines, row: int) -> int:
     """The session that a line carries."""
     return np.int64(known.keys[row, CARRIES] & np.uint64(0xFFFFFFFF))
 
 
-@jit
+@jit_inner
 def was_silent(known: Lines, row: int) -> bool:
     """Whether others of the session have spoken for `SILENCE_NS` since this line last did."""
     since, latest = known.counts[row, UNANSWERED], np.int64(0)
@@ -95,7 +95,7 @@ def was_silent(known: Lines, row: int) -> bool:
     return since > 0 and latest - since >= SILENCE_NS
 
 
-@jit
+@jit_inner
 def _speak(known: Lines, row: int, now_ns: int) -> None:
     """The others of the session have something to answer, and this line nothing more."""
     counts = known.counts
@@ -105,7 +105,7 @@ def _speak(known: Lines, row: int, now_ns: int) -> None:
     counts[row, UNANSWERED] = 0
 
 
-@jit
+@jit_inner
 def arrived(known: Lines, head: Any, gram: Any, believed: bool, log: Ledger) -> None:
     """Count a datagram on its line, once; `believed` says whether its number can be."""
     row, counts, now_ns = head.line, known.counts, gram.arrival_ns

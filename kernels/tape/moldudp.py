@@ -11,7 +11,7 @@ from tapeout.hdl.moldudp.layout import (
     LAST_SEQUENCE,
     PREFIX_BYTES,
 )
-from tapeout.kernels._jit import jit
+from tapeout.kernels._jit import jit, jit_inner
 from tapeout.kernels.tape.frames import Datagrams
 from tapeout.kernels.tape.lines import Lines, line_of
 from tapeout.kernels.tape.pcap import Packets
@@ -89,7 +89,7 @@ def sessions() -> Sessions:
     )
 
 
-@jit
+@jit_inner
 def _blocks(wire: Bytes, at: int, stop: int, count: int) -> tuple[int, int]:
     """How many of `count` blocks are whole in `wire[at:stop]`, and where the last of them ends."""
     whole = 0
@@ -102,7 +102,7 @@ def _blocks(wire: Bytes, at: int, stop: int, count: int) -> tuple[int, int]:
     return whole, at
 
 
-@jit
+@jit_inner
 def _session(known: Sessions, wire: Bytes, at: int, sound: bool) -> int:
     """The index of this packet's session; a new one is entered only if the packet is sound."""
     head, tail = be64(wire, at), be16(wire, at + 8)

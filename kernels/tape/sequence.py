@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tapeout.hdl.layout import Fault
-from tapeout.kernels._jit import jit
+from tapeout.kernels._jit import jit, jit_inner
 from tapeout.kernels.tape.faults import Ledger, note
 from tapeout.kernels.tape.frames import Datagrams
 from tapeout.kernels.tape.lines import DELIVERED, DROPPED, REPEATED, Lines, arrived
@@ -33,7 +33,7 @@ Gaps = np.ndarray[Any, np.dtype[np.void]]
 ROWS, SETTLED, TAKEN, GAPS = range(4)
 
 
-@jit
+@jit_inner
 def _numbered(head: Any, session: int) -> bool:
     """Whether a datagram is of this session and its sequence number can be believed."""
     return head.session == session and head.sound != 0 and head.sequence > 0
@@ -103,7 +103,7 @@ def _resumes(heads: Headers, start: int, expected: int) -> int:
     return lowest
 
 
-@jit
+@jit_inner
 def _was_early(known: Sessions, ordinal: int) -> bool:
     """Whether this datagram was delivered ahead of its place; if so, forget it."""
     for index in range(known.waiting[0]):
@@ -114,7 +114,7 @@ def _was_early(known: Sessions, ordinal: int) -> bool:
     return False
 
 
-@jit
+@jit_inner
 def _repeat(head: Any, gram: Any, many: int, lines: Lines, log: Ledger) -> None:
     """Drop `many` messages of a datagram that were there before, or whose place is passed."""
     if many > 0:
@@ -122,13 +122,13 @@ def _repeat(head: Any, gram: Any, many: int, lines: Lines, log: Ledger) -> None:
         note(log, Fault.REPEATED, gram.packet, gram.start, -1, many)
 
 
-@jit
+@jit_inner
 def _drop(head: Any, gram: Any, lines: Lines) -> None:
     """Drop a datagram whose number cannot be believed."""
     lines.counts[head.line, DROPPED] += head.whole
 
 
-@jit
+@jit_inner
 def _deliver(
     heads: Headers,
     grams: Datagrams,
@@ -154,7 +154,7 @@ def _deliver(
         note(log, Fault.OTHER_SESSION, gram.packet, gram.start, -1, many)
 
 
-@jit
+@jit_inner
 def _lose(head: Any, gram: Any, many: int, known: Sessions, gaps: Gaps, done: Any) -> None:
     """Write down that `many` messages are missing before a datagram."""
     session, first, at = head.session, known.expected[head.session], done[TAKEN]
@@ -207,7 +207,7 @@ def _settle_gap(
     return False
 
 
-@jit
+@jit_inner
 def _take(
     heads: Headers,
     grams: Datagrams,

@@ -164,6 +164,30 @@ def test_lines_of_one_capture_are_told_by_their_group(tmp_path):
     ]
 
 
+def test_lines_of_ipv6_stand_beside_lines_of_ipv4(tmp_path):
+    group = bytes.fromhex("ff3e0000000000000000000012345678")
+    frames = [pcap.frame(packet(n), group=to) for n in (1, 4) for to in (group, GROUPS[0])]
+    path = tmp_path / "both.pcap"
+    records = [pcap.record(pcap.START_NS + at, raw) for at, raw in enumerate(frames)]
+    path.write_bytes(pcap.file_header() + b"".join(records))
+    tape = tapeout.read(path, strict=True)
+    assert delivered(tape) == list(range(1, 7))
+    assert [(line.address, line.delivered, line.repeated) for line in tape.lines] == [
+        ("ff3e::1234:5678", 6, 0),
+        ("233.54.12.111", 0, 6),
+    ]
+
+
+def test_the_sixty_fifth_line_shares_the_last_row(tmp_path):
+    frames = [pcap.frame(packet(1), group=bytes((233, 0, 0, n))) for n in range(70)]
+    path = tmp_path / "many.pcap"
+    records = [pcap.record(pcap.START_NS + at, raw) for at, raw in enumerate(frames)]
+    path.write_bytes(pcap.file_header() + b"".join(records))
+    tape = tapeout.read(path)
+    assert delivered(tape) == [1, 2, 3]
+    assert [line.messages for line in tape.lines] == [3] * 63 + [21]
+
+
 def test_a_fault_names_the_capture_it_was_met_in(tmp_path):
     a = written(tmp_path / "a.pcap", [(n, packet(1 + 3 * n)) for n in range(10)])
     b = written(tmp_path / "b.pcap", [(5, packet(1)), (6, b"no feed at all, but long enough")], 1)
