@@ -64,4 +64,4 @@ def _batches(tape: Tape, kinds: str) -> Iterator[tuple[str, pa.RecordBatch]]:
         with tape.meter.timing("columns") as reading:
             found = columns(stretch.wire, stretch.messages, kinds, tape.wanted, tape.midnight_ns)
             reading.items += stretch.messages.size
-        yield from typed_batches(found, kinds)
+        yield from typed_batches(found)

@@ -10,11 +10,12 @@ import pyarrow as pa
 from tapeout.errors import DataError
 from tapeout.hdl.itch.layout import MESSAGES
 from tapeout.kernels.columns import arena as fills
-from tapeout.kernels.columns.arena import Column, Source
+from tapeout.kernels.columns.arena import Source
 from tapeout.kernels.columns.decode import Columns
 
 ALL = "".join(MESSAGES)
 YES, NO = b"YN"
+WIDTHS = fills.WIDTHS.tolist()
 FLAGS = {n for m in MESSAGES.values() for n, field in m.fields.items() if field.kind == "f"}
 #: What a price is counted in, by how its field reads, and what its column's name ends with.
 UNITS = {"p": ("1/10000 USD", "_ticks"), "q": ("1/100000000 USD", "_e8")}
@@ -79,42 +80,47 @@ def check_types(kinds: str) -> str:
     DataError
         "types must be among SRHYLVWKJhAFECXDUPQBINO; got 'z'"
     """
-    for kind in kinds:
+    for kind in kinds or [""]:
         if kind not in MESSAGES:
             raise DataError(f"types must be among {ALL}; got {kind!r}")
     return "".join(kind for kind in MESSAGES if kind in kinds)
 
 
-def typed_batches(found: Columns, kinds: str) -> Iterator[tuple[str, pa.RecordBatch]]:
+def typed_batches(found: Columns) -> Iterator[tuple[str, pa.RecordBatch]]:
     """A record batch of each type that came, over the arena itself: nothing is copied but flags."""
-    arena = pa.py_buffer(found.arena)
-    for kind, columns in found.layout.columns.items():
-        rows, beyond = found.layout.rows[kind], found.beyond[kinds.index(kind)].tolist()
-        arrays = {
-            column.source.name: _array(arena, column, rows, odd, column.source.name in FLAGS)
-            for column, odd in zip(columns, beyond, strict=False)
-        }
-        made = [
-            arrays[source.name] if source.name in arrays else _nothing(_rounded(rows))[:rows]
-            for source in fills.SOURCES[kind]
-        ]
-        yield kind, pa.RecordBatch.from_arrays(made, schema=MESSAGE_SCHEMAS[kind])
+    layout, arena = found.layout, pa.py_buffer(found.arena)
+    places, texts, beyond = (
+        table.tolist() for table in (layout.places, layout.texts, found.beyond)
+    )
+    for slot, (kind, rows) in enumerate(zip(layout.kinds, layout.rows.tolist(), strict=True)):
+        if rows:
+            arrays = [
+                _array(arena, source, place, text, rows, odd)
+                if layout.arrived or source.fill != fills.ARRIVAL
+                else _nothing(_rounded(rows))[:rows]
+                for source, place, text, odd in zip(
+                    fills.SOURCES[kind], places[slot], texts[slot], beyond[slot], strict=False
+                )
+            ]
+            yield kind, pa.RecordBatch.from_arrays(arrays, schema=MESSAGE_SCHEMAS[kind])
 
 
-def _array(arena: pa.Buffer, column: Column, rows: int, odd: bool, flag: bool) -> pa.Array:
-    fill, place = column.source.fill, column.place
-    if fill == fills.TEXT:
-        return _texts(arena.slice(place, 4 * rows + 4), arena.slice(column.text), rows, odd)
-    values = arena.slice(place, fills.WIDTHS[fill] * rows)
-    if flag:
+def _array(
+    arena: pa.Buffer, source: Source, place: int, text: int, rows: int, odd: bool
+) -> pa.Array:
+    """One column; its values, or the offsets of its text, stand at `place`."""
+    if source.fill == fills.TEXT:
+        return _texts(arena.slice(place, 4 * rows + 4), arena.slice(text), rows, odd)
+    values = arena.slice(place, WIDTHS[source.fill] * rows)
+    if source.name in FLAGS:
         letters = np.frombuffer(values, np.uint8)
         return pa.array(letters == YES, mask=(letters != YES) & (letters != NO))
-    if fill == fills.LETTER:
+    if source.fill == fills.LETTER:
         return _texts(_ruler(_rounded(rows)).slice(0, 4 * rows + 4), values, rows, odd)
-    if fill == fills.ARRIVAL:
+    if source.fill == fills.ARRIVAL:
         times = np.frombuffer(values, np.int64)
         return pa.array(times) if times.all() else pa.array(times, mask=times == 0)
-    return pa.Array.from_buffers(TYPES[fill], rows, [None, values])
+    return pa.Array.from_buffers(TYPES[source.fill], rows, [None, values])
 
 
 def _texts(offsets: pa.Buffer, text: pa.Buffer, rows: int, odd: bool) -> pa.Array:

@@ -1,5 +1,6 @@
 """Which columns a message type has, and where they stand in one arena."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,20 +10,13 @@ from tapeout.kernels.tape.record import Ints
 
 #: How a column is filled: from the message's place in its stream, from its head, or from a field.
 END, SEQUENCE, ARRIVAL, CLOCK, LETTER, SHORT, INT, LONG, PRICE, FINE_PRICE, TEXT = range(11)
-WIDTHS = {
-    SEQUENCE: 8,
-    ARRIVAL: 8,
-    CLOCK: 8,
-    LETTER: 1,
-    SHORT: 2,
-    INT: 4,
-    LONG: 8,
-    PRICE: 8,
-    FINE_PRICE: 8,
-}
-OFFSET_BYTES = 4  # of a text column: where each row's text starts
-
+#: Bytes a value has; of a text, the offset of where it starts.
+WIDTHS = np.array([0, 8, 8, 8, 1, 2, 4, 8, 8, 8, 4])
+OFFSET_BYTES = 4
 ALIGNED = 64
+
+#: Where each column of the head stands; behind these come the fields.
+HEAD = CLOCK_AT, ARRIVAL_AT, SEQUENCE_AT, LOCATE_AT, TRACKING_AT = range(5)
 
 
 class Source(NamedTuple):
@@ -44,7 +38,7 @@ def _fill_of(field: Field) -> int:
 
 
 def _sources(kind: str) -> list[Source]:
-    """The columns of a type: its clocks and its number, then the fields as in the table."""
+    """The columns of a type: clocks, number and locate as in `HEAD`, then its fields."""
     fields = dict(MESSAGES[kind].fields)
     clock = fields.pop("timestamp")
     fields.pop("type")
@@ -60,26 +54,33 @@ SOURCES = {kind: _sources(kind) for kind in MESSAGES}
 MOST = max(map(len, SOURCES.values()))
 
 
-class Column(NamedTuple):
-    """Where one column stands in the arena, in bytes.
+def _table(of: Callable[[Source], int]) -> Ints:
+    """A number for each column of each message type; 0 where a type has no more, (types, MOST)."""
+    table = np.zeros((len(SOURCES), MOST), np.int64)
+    for row, sources in enumerate(SOURCES.values()):
+        table[row, : len(sources)] = [of(source) for source in sources]
+    return table
 
-    `place` is where its values are; those of text are (rows + 1,) int32 offsets into what stands
-    at `text`.
-    """
 
-    source: Source
-    place: int
-    text: int
+PLACE = {kind: row for row, kind in enumerate(SOURCES)}
+FILLS, STARTS = _table(lambda source: source.fill), _table(lambda source: source.start)
+LENGTHS, SPARE_BITS = _table(lambda source: source.length), _table(lambda s: 64 - 8 * s.length)
 
 
 class Layout(NamedTuple):
-    """The columns of each type that came, in one arena of `size` bytes.
+    """Where the columns of each wanted type stand in one arena of `size` bytes.
 
-    `plan` (S + 1, C, 5) uint64 holds them as the compiled part reads them.
+    `rows` (S,) is how many messages of each type there are. `places` (S, C) is where the values of
+    each column of `SOURCES` start; those of text are rows + 1 int32 offsets into what stands at
+    `texts` (S, C); `offsets` (S, C) bool says which have them. `plan` (S, C + 1, 5) uint64 is the same as the compiled part reads it.
     """
 
-    columns: dict[str, list[Column]]
-    rows: dict[str, int]
+    kinds: str
+    rows: Ints
+    arrived: bool
+    places: Ints
+    texts: Ints
+    offsets: np.ndarray[Any, np.dtype[np.bool_]]
     plan: np.ndarray[Any, np.dtype[np.uint64]]
     size: int
 
@@ -91,28 +92,24 @@ def slots_of(kinds: str) -> Ints:
     return slots
 
 
-def _aligned(size: int) -> int:
-    return -(-size // ALIGNED) * ALIGNED
-
-
 def layout(kinds: str, rows: Ints, arrived: bool) -> Layout:
     """Room for `rows` (S,) messages of each of `kinds`, with arrivals if there are any."""
-    plan, end = np.zeros((len(kinds) + 1, MOST + 1, 5), np.uint64), 0
-    counts = {kind: count for kind, count in zip(kinds, rows.tolist(), strict=True) if count}
-    columns: dict[str, list[Column]] = {kind: [] for kind in counts}
-    for kind, count in counts.items():
-        for source in SOURCES[kind]:
-            if source.fill == ARRIVAL and not arrived:
-                continue
-            place = text = end
-            if source.fill == TEXT:
-                text = place + _aligned(OFFSET_BYTES * (count + 1))
-                end = _aligned(text + source.length * count + 8)  # stored eight bytes at a time
-            else:
-                end = _aligned(place + WIDTHS[source.fill] * count)
-            columns[kind].append(Column(source, place, text))
-        plan[kinds.index(kind), : len(columns[kind])] = [
-            (s.fill, s.start, 64 - 8 * min(s.length, 8), place, text)
-            for s, place, text in columns[kind]
-        ]
-    return Layout(columns, counts, plan, end)
+    types, count = [PLACE[kind] for kind in kinds], rows[:, None]
+    fills, lengths = FILLS[types], LENGTHS[types]
+    text = fills == TEXT
+    values = _aligned(WIDTHS[fills] * count + OFFSET_BYTES * text)
+    behind = text * _aligned(lengths * count + 8)  # text is stored eight bytes at a time
+    if not arrived:
+        values[:, ARRIVAL_AT] = 0
+    sizes = (values + behind) * (count > 0)
+    ends = np.cumsum(sizes.ravel()).reshape(sizes.shape)
+    places = ends - sizes
+    plan = np.zeros((len(kinds), MOST + 1, 5), np.uint64)
+    columns = (fills, STARTS[types], SPARE_BITS[types], places, places + values)
+    plan[:, :-1] = np.stack(columns, axis=-1)
+    texts, offsets = places + values, text & (count > 0)
+    return Layout(kinds, rows, arrived, places, texts, offsets, plan, int(sizes.sum()))
+
+
+def _aligned(sizes: Ints) -> Ints:
+    return -(-sizes // ALIGNED) * ALIGNED

@@ -4,17 +4,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapeout.kernels.columns.arena import OFFSET_BYTES, TEXT, Layout, layout, slots_of
+from tapeout.kernels.columns.arena import OFFSET_BYTES, Layout, layout, slots_of
 from tapeout.kernels.columns.fill import STEP, count, fill
 from tapeout.kernels.tape.moldudp import Messages
 from tapeout.kernels.tape.wire import Bytes
 
 
 class Columns(NamedTuple):
-    """Filled columns: where they stand in `arena`, and which text has bytes beyond ASCII.
-
-    `beyond` (S, C) bool has a row for each wanted type, whether it came or not.
-    """
+    """Filled columns: where they stand in `arena`, and which (S, C) text has bytes beyond ASCII."""
 
     layout: Layout
     arena: Bytes
@@ -42,15 +39,14 @@ def columns(wire: Bytes, messages: Messages, kinds: str, wanted: Any, midnight_n
     arrived = count(wire, messages, slots_of(kinds), wanted, slot_of, rows)
     found = layout(kinds, rows[:-1], arrived)
     arena = np.empty(found.size, np.uint8)
-    for column in (c for each in found.columns.values() for c in each):
-        if column.source.fill == TEXT:
-            arena[column.place : column.place + OFFSET_BYTES] = 0
+    for place in found.places[found.offsets]:
+        arena[place : place + OFFSET_BYTES] = 0
     seen = np.zeros(found.plan.shape[:2], np.uint64)
     at, order = np.empty(some * STEP, np.int64), np.empty(some * STEP, np.int64)
     counts, done = np.zeros(some, np.uint64), np.zeros(some, np.uint64)
     fill(
-        wire, messages, slot_of, midnight_ns, found.plan,
+        wire, messages, slot_of, midnight_ns, arrived, found.plan,
         arena, arena.view(np.uint16), arena.view(np.int32), arena.view(np.int64),
         at, order, counts, done, seen,
     )  # fmt: skip
-    return Columns(found, arena, seen[:-1] != 0)
+    return Columns(found, arena, seen != 0)

@@ -7,27 +7,37 @@ import numpy as np
 from tapeout.kernels._jit import jit_inner, jit_lean
 from tapeout.kernels.book.bits import leading_zeros, select
 from tapeout.kernels.columns.arena import (
-    ARRIVAL,
-    CLOCK,
+    ARRIVAL_AT,
+    CLOCK_AT,
     END,
     FINE_PRICE,
+    HEAD,
     INT,
     LETTER,
+    LOCATE_AT,
     LONG,
     PRICE,
-    SEQUENCE,
+    SEQUENCE_AT,
     SHORT,
+    SOURCES,
+    TRACKING_AT,
 )  # fmt: skip
 from tapeout.kernels.tape.itch import LENGTHS
 from tapeout.kernels.tape.moldudp import Messages
 from tapeout.kernels.tape.record import Ints
 from tapeout.kernels.tape.wire import Bytes, be16, be32, be64, put64
 
-STEP = 1024  # messages whose bytes stay near while each column takes what it needs of them
-CLOCK_MASK = np.uint64((1 << 48) - 1)
+STEP = 4096  # messages whose bytes stay near while each column takes what it needs of them
+ZERO, ONE, TWO, THREE, WORD = (np.uint64(n) for n in (0, 1, 2, 3, 64))
+FIELDS = len(HEAD)
+CLOCK_START, LOCATE_START, TRACKING_START = (
+    SOURCES["S"][column].start for column in (CLOCK_AT, LOCATE_AT, TRACKING_AT)
+)
+assert TRACKING_START + 2 == CLOCK_START  # one word holds both
+CLOCK_BITS = np.uint64(48)
+CLOCK_MASK = (ONE << CLOCK_BITS) - ONE
 BLANKS = np.uint64(0x2020202020202020)
 OVER_ASCII = np.uint64(0x8080808080808080)
-ZERO, ONE, TWO, THREE, WORD = (np.uint64(n) for n in (0, 1, 2, 3, 64))
 BLOCK = np.uint64(STEP)
 
 
@@ -69,28 +79,39 @@ def _text(wire: Bytes, at: int, spare: Any, arena: Bytes, end: int) -> tuple[Any
 
 
 @jit_inner
+def _heads(
+    places: Any, wire: Bytes, messages: Messages, at: Ints, order: Ints, base: Any, count: Any,
+    done: Any, midnight_ns: int, arrived: int, twos: Any, eights: Any,
+) -> None:  # fmt: skip
+    """The columns of the head of `count` messages, behind the `done` rows they have."""
+    clock, number = (places[CLOCK_AT, 3] >> THREE) + done, (places[SEQUENCE_AT, 3] >> THREE) + done
+    locate, tracking = (places[LOCATE_AT, 3] >> ONE) + done, (places[TRACKING_AT, 3] >> ONE) + done
+    for row in range(count):
+        start = at[base + row]
+        word = be64(wire, start + TRACKING_START)
+        eights[clock + row] = midnight_ns + np.int64(word & CLOCK_MASK)
+        eights[number + row] = messages[np.uint64(order[base + row])].sequence
+        twos[locate + row] = be16(wire, start + LOCATE_START)
+        twos[tracking + row] = word >> CLOCK_BITS
+    if arrived != 0:
+        arrival = (places[ARRIVAL_AT, 3] >> THREE) + done
+        for row in range(count):
+            eights[arrival + row] = messages[np.uint64(order[base + row])].arrival_ns
+
+
+@jit_inner
 def _column(
     fill: Any, start: int, spare: Any, place: Any, text: int,
-    wire: Bytes, messages: Messages, at: Ints, order: Ints, base: Any, count: Any, done: Any,
-    midnight_ns: int, arena: Bytes, twos: Any, fours: Any, eights: Any,
+    wire: Bytes, at: Ints, base: Any, count: Any, done: Any,
+    arena: Bytes, twos: Any, fours: Any, eights: Any,
 ) -> Any:  # fmt: skip
-    """One column of `count` messages, behind the `done` rows it has; they start at `at[base:]`.
+    """One field of `count` messages, behind the `done` rows it has; they start at `at[base:]`.
 
     Returns what of its text is beyond ASCII, as a word that is 0 if nothing is.
     """
     seen = ZERO
     to8, to4, to2 = (place >> THREE) + done, (place >> TWO) + done, (place >> ONE) + done
-    if fill == CLOCK:
-        for row in range(count):
-            time = be64(wire, at[base + row] + start - 2) & CLOCK_MASK
-            eights[to8 + row] = midnight_ns + np.int64(time)
-    elif fill == SEQUENCE:
-        for row in range(count):
-            eights[to8 + row] = messages[np.uint64(order[base + row])].sequence
-    elif fill == ARRIVAL:
-        for row in range(count):
-            eights[to8 + row] = messages[np.uint64(order[base + row])].arrival_ns
-    elif fill == LONG or fill == FINE_PRICE:
+    if fill == LONG or fill == FINE_PRICE:
         for row in range(count):
             eights[to8 + row] = be64(wire, at[base + row] + start)
     elif fill == PRICE:
@@ -133,31 +154,35 @@ def _sorted(
 
 @jit_lean
 def fill(
-    wire: Bytes, messages: Messages, slot_of: Bytes, midnight_ns: int, plan: Any,
+    wire: Bytes, messages: Messages, slot_of: Bytes, midnight_ns: int, arrived: int, plan: Any,
     arena: Bytes, twos: Any, fours: Any, eights: Any,
     at: Ints, order: Ints, counts: Any, done: Any, seen: Any,
 ) -> None:  # fmt: skip
     """Fill the arena of a `Layout` made for what `count` told of the same messages.
 
     `twos`, `fours` and `eights` are views of the arena, uint16, int32 and int64. The first offset
-    of every text must be 0. `seen` (S + 1, C) uint64 receives, for columns of text, a word that is
-    not 0 if there are bytes beyond ASCII. `at`, `order` (of (S + 1) * BLOCK), `counts` and `done`
-    (of S + 1, zeros) are room to work in.
+    of every text must be 0. `seen` (S, C) uint64 receives, for columns of text, a word that is not
+    0 if there are bytes beyond ASCII. `at`, `order` (of (S + 1) * BLOCK), `counts` and `done` (of
+    S + 1, zeros) are room to work in.
     """
     for first in range(0, messages.size, STEP):
         last = min(first + STEP, messages.size)
         _sorted(messages, first, last, slot_of, at, order, counts)
-        for slot in range(np.uint64(plan.shape[0] - 1)):
-            if counts[slot] == ZERO:
+        for slot in range(np.uint64(plan.shape[0])):
+            some, behind, base = counts[slot], done[slot], slot * BLOCK
+            if some == ZERO:
                 continue
-            for column in range(plan.shape[1]):
+            _heads(
+                plan[slot], wire, messages, at, order, base, some, behind, midnight_ns, arrived,
+                twos, eights,
+            )  # fmt: skip
+            for column in range(FIELDS, plan.shape[1]):
                 how = plan[slot, column, 0]
                 if how == END:
                     break
                 seen[slot, column] |= _column(
                     how, np.int64(plan[slot, column, 1]), plan[slot, column, 2],
                     plan[slot, column, 3], np.int64(plan[slot, column, 4]),
-                    wire, messages, at, order, slot * BLOCK, counts[slot], done[slot],
-                    midnight_ns, arena, twos, fours, eights,
+                    wire, at, base, some, behind, arena, twos, fours, eights,
                 )  # fmt: skip
-            done[slot] += counts[slot]
+            done[slot] += some

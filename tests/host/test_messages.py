@@ -92,6 +92,11 @@ def test_an_unknown_type_is_refused_at_once(capture, types, said):
     assert str(caught.value) == said
 
 
+def test_no_type_at_all_is_refused(capture):
+    with pytest.raises(DataError, match="types must be among S.*; got ''"):
+        tapeout.message_batches(capture[0], "")
+
+
 def done(*words):
     return CliRunner().invoke(app, ["messages", *map(str, words)])
 

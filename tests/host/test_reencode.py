@@ -18,7 +18,7 @@ def encoded_again(tape):
     for stretch in tape.stretches():
         found = columns(stretch.wire, stretch.messages, ALL, EVERYTHING, tape.midnight_ns)
         kinds = stretch.wire[stretch.messages["start"]]
-        for kind, batch in typed_batches(found, ALL):
+        for kind, batch in typed_batches(found):
             starts = stretch.messages["start"][kinds == ord(kind)]
             raw = stretch.wire[starts[:, None] + np.arange(MESSAGES[kind].length)]
             again = wire_messages(kind, batch, tape.midnight_ns)

@@ -32,7 +32,7 @@ def located(messages, arrival=10**18):
 def typed(messages, kinds=ALL, wanted=EVERYTHING, arrival=10**18):
     """Type -> its one batch."""
     wire, found = located(messages, arrival)
-    return dict(typed_batches(columns(wire, found, kinds, wanted, MIDNIGHT), kinds))
+    return dict(typed_batches(columns(wire, found, kinds, wanted, MIDNIGHT)))
 
 
 def expected(message, number):
@@ -126,7 +126,7 @@ def test_a_source_without_a_clock_has_no_arrivals_and_a_zero_is_none():
     assert typed([message], arrival=0)["D"]["arrival_ns"].to_pylist() == [None]
     wire, found = located([message, message])
     found["arrival_ns"][1] = 0
-    batch = dict(typed_batches(columns(wire, found, "D", EVERYTHING, 0), "D"))["D"]
+    batch = dict(typed_batches(columns(wire, found, "D", EVERYTHING, 0)))["D"]
     assert batch["arrival_ns"].to_pylist() == [10**18 + 7, None]
 
 
