@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from tapeout.kernels._jit import jit
+from tapeout.kernels.book.bits import leading_zeros
 
 #: (S, 3) uint64, S a power of two. A slot is the reference, price << 32 | shares, and attribution
 #: << 32 | one more than the side index (2 * locate for bids, one more for asks): a free slot has
@@ -21,14 +22,20 @@ LOW_HALF = np.uint64(0xFFFFFFFF)
 
 
 def orders(capacity: int = 1 << 16) -> Orders:
-    """An empty store of `capacity` slots, a power of two."""
+    """An empty store of `capacity` slots, a power of two from 2 on."""
     return np.zeros((capacity, 3), np.uint64)
 
 
 @jit
 def _home(slots: Orders, reference: Any) -> int:
-    """The slot a reference would like best (Fibonacci hashing, Knuth vol. 3, 6.4)."""
-    return np.int64((reference * GOLDEN >> HALF) & np.uint64(slots.shape[0] - 1))
+    """The slot a reference would like best: Fibonacci hashing (Knuth vol. 3, 6.4), twice.
+
+    The highest bits of a product are those that every bit of the reference reaches; once alone
+    would still put the multiples of some powers of two close together.
+    """
+    mixed = reference * GOLDEN
+    mixed = (mixed ^ mixed >> HALF) * GOLDEN
+    return np.int64(mixed >> leading_zeros(np.uint64(slots.shape[0] - 1)))
 
 
 @jit

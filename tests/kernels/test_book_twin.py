@@ -1,6 +1,7 @@
 """The CPU twin of the book equals the golden model: events, quotes, levels, faults."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +10,7 @@ from tapeout.hdl.book.model import Books as ModelBooks
 from tapeout.hdl.book.model import letter, text
 from tapeout.hdl.itch.layout import RECORD, Record, pack
 from tapeout.hdl.layout import Fault
+from tapeout.kernels.book import orders
 from tapeout.kernels.tape.faults import COUNT, ledger
 from tapeout.kernels.tape.record import RECORD_DTYPE
 from tapeout.market.books import Books
@@ -133,3 +135,18 @@ def test_stores_grow_past_their_first_size():
     books.update(records[::-1].copy())
     assert books.live_orders == 0
     assert books.depth(3).bids == []
+
+
+@pytest.mark.parametrize("shift", [0, 1, 20, 32, 40])
+def test_references_with_low_bits_of_zero_spread_over_the_store(shift):
+    """Live references that are multiples of 2^40, say, do not queue up behind one another."""
+    slots, references = orders.orders(1 << 16), np.arange(1, 1 << 14, dtype=np.uint64)
+    for reference in (references << np.uint64(shift)).tolist():
+        orders.insert(slots, np.uint64(reference), np.uint64(1), 0, np.uint64(0))
+    taken = slots[:, orders.SIDE] != 0
+    away = [
+        (slot - int(orders._home(slots, slots[slot, orders.REFERENCE]))) % slots.shape[0]
+        for slot in np.flatnonzero(taken)
+    ]
+    assert taken.sum() == references.size
+    assert np.mean(away) < 0.5  # a quarter full: 1/6 expected of random ones (Knuth 6.4, (32))
