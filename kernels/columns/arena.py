@@ -14,7 +14,10 @@ END, SEQUENCE, ARRIVAL, CLOCK, LETTER, SHORT, INT, LONG, PRICE, FINE_PRICE, TEXT
 WIDTHS = np.array([0, 8, 8, 8, 1, 2, 4, 8, 8, 8, 4])
 OFFSET_BYTES = 4
 ALIGNED = 64
+STEP = 4096  # messages whose bytes stay near while each column takes what it needs of them
 
+#: What a plan says of a column, in this order: START and SPARE as in its message, then places.
+FILL, START, SPARE, PLACES, TEXTS = range(5)
 #: Where each column of the head stands; behind these come the fields.
 HEAD = CLOCK_AT, ARRIVAL_AT, SEQUENCE_AT, LOCATE_AT, TRACKING_AT = range(5)
 
@@ -72,7 +75,9 @@ class Layout(NamedTuple):
 
     `rows` (S,) is how many messages of each type there are. `places` (S, C) is where the values of
     each column of `SOURCES` start; those of text are rows + 1 int32 offsets into what stands at
-    `texts` (S, C); `offsets` (S, C) bool says which have them. `plan` (S, C + 1, 5) uint64 is the same as the compiled part reads it.
+    `texts` (S, C); `offsets` (S, C) bool says which have them. `plan` (S + 1, C + 1,
+    5) uint64 is the same as the compiled part reads it; its last row is where the heads of messages
+    nobody wants go, `STEP` of them at a time, behind all columns.
     """
 
     kinds: str
@@ -104,11 +109,13 @@ def layout(kinds: str, rows: Ints, arrived: bool) -> Layout:
     sizes = (values + behind) * (count > 0)
     ends = np.cumsum(sizes.ravel()).reshape(sizes.shape)
     places = ends - sizes
-    plan = np.zeros((len(kinds), MOST + 1, 5), np.uint64)
+    plan, end = np.zeros((len(kinds) + 1, MOST + 1, 5), np.uint64), int(sizes.sum())
     columns = (fills, STARTS[types], SPARE_BITS[types], places, places + values)
-    plan[:, :-1] = np.stack(columns, axis=-1)
+    plan[:-1, :-1] = np.stack(columns, axis=-1)
+    plan[-1, HEAD, PLACES] = [end + 8 * STEP * at for at in HEAD]
+    size = end + 8 * STEP * len(HEAD)
     texts, offsets = places + values, text & (count > 0)
-    return Layout(kinds, rows, arrived, places, texts, offsets, plan, int(sizes.sum()))
+    return Layout(kinds, rows, arrived, places, texts, offsets, plan, size)
 
 
 def _aligned(sizes: Ints) -> Ints:

@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapeout.kernels.columns.arena import OFFSET_BYTES, Layout, layout, slots_of
-from tapeout.kernels.columns.fill import STEP, count, fill
+from tapeout.kernels.columns.arena import HEAD, OFFSET_BYTES, STEP, Layout, layout, slots_of
+from tapeout.kernels.columns.fill import count, fill
 from tapeout.kernels.tape.moldudp import Messages
 from tapeout.kernels.tape.wire import Bytes
 
@@ -41,12 +41,12 @@ def columns(wire: Bytes, messages: Messages, kinds: str, wanted: Any, midnight_n
     arena = np.empty(found.size, np.uint8)
     for place in found.places[found.offsets]:
         arena[place : place + OFFSET_BYTES] = 0
-    seen = np.zeros(found.plan.shape[:2], np.uint64)
-    at, order = np.empty(some * STEP, np.int64), np.empty(some * STEP, np.int64)
-    counts, done = np.zeros(some, np.uint64), np.zeros(some, np.uint64)
+    seen = np.zeros((some, found.plan.shape[1]), np.uint64)
+    behind, done = np.zeros(some, np.uint64), np.zeros(some, np.uint64)
+    at, to = np.empty(some * STEP, np.int64), np.empty((some, len(HEAD)), np.uint64)
     fill(
         wire, messages, slot_of, midnight_ns, arrived, found.plan,
         arena, arena.view(np.uint16), arena.view(np.int32), arena.view(np.int64),
-        at, order, counts, done, seen,
+        at, behind, done, to, seen,
     )  # fmt: skip
-    return Columns(found, arena, seen != 0)
+    return Columns(found, arena, seen[:-1] != 0)

@@ -20,6 +20,7 @@ from tapeout.kernels.columns.arena import (
     SEQUENCE_AT,
     SHORT,
     SOURCES,
+    STEP,
     TRACKING_AT,
 )  # fmt: skip
 from tapeout.kernels.tape.itch import LENGTHS
@@ -27,7 +28,6 @@ from tapeout.kernels.tape.moldudp import Messages
 from tapeout.kernels.tape.record import Ints
 from tapeout.kernels.tape.wire import Bytes, be16, be32, be64, put64
 
-STEP = 4096  # messages whose bytes stay near while each column takes what it needs of them
 ZERO, ONE, TWO, THREE, WORD = (np.uint64(n) for n in (0, 1, 2, 3, 64))
 FIELDS = len(HEAD)
 CLOCK_START, LOCATE_START, TRACKING_START = (
@@ -80,23 +80,26 @@ def _text(wire: Bytes, at: int, spare: Any, arena: Bytes, end: int) -> tuple[Any
 
 @jit_inner
 def _heads(
-    places: Any, wire: Bytes, messages: Messages, at: Ints, order: Ints, base: Any, count: Any,
-    done: Any, midnight_ns: int, arrived: int, twos: Any, eights: Any,
+    wire: Bytes, messages: Messages, first: int, last: int, slot_of: Bytes, midnight_ns: int,
+    arrived: int, at: Ints, behind: Any, to: Any, twos: Any, eights: Any,
 ) -> None:  # fmt: skip
-    """The columns of the head of `count` messages, behind the `done` rows they have."""
-    clock, number = (places[CLOCK_AT, 3] >> THREE) + done, (places[SEQUENCE_AT, 3] >> THREE) + done
-    locate, tracking = (places[LOCATE_AT, 3] >> ONE) + done, (places[TRACKING_AT, 3] >> ONE) + done
-    for row in range(count):
-        start = at[base + row]
+    """Write the heads of the messages `first` to `last` into the columns of their slots.
+
+    Where each message starts goes to `at`, at the place `behind[slot]`, which moves on. `to` says
+    what that place must be raised by to be a row of each column of `HEAD`.
+    """
+    for index in range(np.uint64(first), np.uint64(last)):
+        message, slot = messages[index], np.uint64(slot_of[index])
+        start, place = message.start, behind[slot]
+        behind[slot] = place + ONE
+        at[place] = start
         word = be64(wire, start + TRACKING_START)
-        eights[clock + row] = midnight_ns + np.int64(word & CLOCK_MASK)
-        eights[number + row] = messages[np.uint64(order[base + row])].sequence
-        twos[locate + row] = be16(wire, start + LOCATE_START)
-        twos[tracking + row] = word >> CLOCK_BITS
-    if arrived != 0:
-        arrival = (places[ARRIVAL_AT, 3] >> THREE) + done
-        for row in range(count):
-            eights[arrival + row] = messages[np.uint64(order[base + row])].arrival_ns
+        eights[to[slot, CLOCK_AT] + place] = midnight_ns + np.int64(word & CLOCK_MASK)
+        eights[to[slot, SEQUENCE_AT] + place] = message.sequence
+        twos[to[slot, LOCATE_AT] + place] = be16(wire, start + LOCATE_START)
+        twos[to[slot, TRACKING_AT] + place] = word >> CLOCK_BITS
+        if arrived != 0:
+            eights[to[slot, ARRIVAL_AT] + place] = message.arrival_ns
 
 
 @jit_inner
@@ -138,44 +141,34 @@ def _column(
     return seen & OVER_ASCII
 
 
-@jit_inner
-def _sorted(
-    messages: Messages, first: int, last: int, slot_of: Bytes, at: Ints, order: Ints, counts: Any
-) -> None:
-    """Put the messages `first` to `last`, and where they start, into the rows of their slots."""
-    counts[:] = 0
-    for index in range(np.uint64(first), np.uint64(last)):
-        slot = np.uint64(slot_of[index])
-        row = slot * BLOCK + counts[slot]
-        at[row] = messages[index].start
-        order[row] = index
-        counts[slot] += ONE
-
-
 @jit_lean
 def fill(
     wire: Bytes, messages: Messages, slot_of: Bytes, midnight_ns: int, arrived: int, plan: Any,
     arena: Bytes, twos: Any, fours: Any, eights: Any,
-    at: Ints, order: Ints, counts: Any, done: Any, seen: Any,
+    at: Ints, behind: Any, done: Any, to: Any, seen: Any,
 ) -> None:  # fmt: skip
     """Fill the arena of a `Layout` made for what `count` told of the same messages.
 
     `twos`, `fours` and `eights` are views of the arena, uint16, int32 and int64. The first offset
-    of every text must be 0. `seen` (S, C) uint64 receives, for columns of text, a word that is not
-    0 if there are bytes beyond ASCII. `at`, `order` (of (S + 1) * BLOCK), `counts` and `done` (of
-    S + 1, zeros) are room to work in.
+    of every text must be 0. `seen` (S, C) uint64 receives, for columns of text, a word that is
+    not 0 if there are bytes beyond ASCII. `at` ((S + 1) * BLOCK,), `behind` and `done` (S + 1,),
+    zeros, and `to` (S + 1, 5) are room to work in.
     """
     for first in range(0, messages.size, STEP):
         last = min(first + STEP, messages.size)
-        _sorted(messages, first, last, slot_of, at, order, counts)
         for slot in range(np.uint64(plan.shape[0])):
-            some, behind, base = counts[slot], done[slot], slot * BLOCK
+            behind[slot] = slot * BLOCK
+            for column in range(FIELDS):
+                shift = ONE if column == LOCATE_AT or column == TRACKING_AT else THREE
+                to[slot, column] = (plan[slot, column, 3] >> shift) + done[slot] - behind[slot]
+        _heads(
+            wire, messages, first, last, slot_of, midnight_ns, arrived, at, behind, to, twos, eights
+        )
+        for slot in range(np.uint64(plan.shape[0] - 1)):
+            base = slot * BLOCK
+            some = behind[slot] - base
             if some == ZERO:
                 continue
-            _heads(
-                plan[slot], wire, messages, at, order, base, some, behind, midnight_ns, arrived,
-                twos, eights,
-            )  # fmt: skip
             for column in range(FIELDS, plan.shape[1]):
                 how = plan[slot, column, 0]
                 if how == END:
@@ -183,6 +176,6 @@ def fill(
                 seen[slot, column] |= _column(
                     how, np.int64(plan[slot, column, 1]), plan[slot, column, 2],
                     plan[slot, column, 3], np.int64(plan[slot, column, 4]),
-                    wire, at, base, some, behind, arena, twos, fours, eights,
+                    wire, at, base, some, done[slot], arena, twos, fours, eights,
                 )  # fmt: skip
             done[slot] += some

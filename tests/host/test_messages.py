@@ -93,7 +93,7 @@ def test_an_unknown_type_is_refused_at_once(capture, types, said):
 
 
 def test_no_type_at_all_is_refused(capture):
-    with pytest.raises(DataError, match="types must be among S.*; got ''"):
+    with pytest.raises(DataError, match=f"types must be among {ALL}; got ''"):
         tapeout.message_batches(capture[0], "")
 
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from tapeout.hdl.itch.layout import MESSAGES
 from tapeout.hdl.itch.model import encode
+from tapeout.kernels.columns.arena import STEP
 from tapeout.kernels.columns.decode import columns
-from tapeout.kernels.columns.fill import STEP
 from tapeout.kernels.tape import itch
 from tapeout.kernels.tape.moldudp import MESSAGE_DTYPE
 from tapeout.market.messages import ALL, MESSAGE_SCHEMAS, typed_batches
