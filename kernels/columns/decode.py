@@ -1,12 +1,14 @@
-"""Messages to typed columns."""
+"""Messages to typed columns: found and counted, then filled."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapeout.kernels.columns.arena import HEAD, OFFSET_BYTES, STEP, Layout, layout, slots_of
-from tapeout.kernels.columns.fill import count, fill
+from tapeout.kernels.columns.arena import HEAD, OFFSET_BYTES, STEP, Layout, layout
+from tapeout.kernels.columns.fill import fill
+from tapeout.kernels.columns.find import Found, located, walked
 from tapeout.kernels.tape.moldudp import Messages
+from tapeout.kernels.tape.record import Ints
 from tapeout.kernels.tape.wire import Bytes
 
 
@@ -34,19 +36,33 @@ def columns(wire: Bytes, messages: Messages, kinds: str, wanted: Any, midnight_n
     midnight_ns : int
         What the messages' clocks count from, ns UTC.
     """
-    some = len(kinds) + 1
-    slot_of, rows = np.empty(messages.size, np.uint8), np.zeros(some, np.int64)
-    arrived = count(wire, messages, slots_of(kinds), wanted, slot_of, rows)
-    found = layout(kinds, rows[:-1], arrived)
-    arena = np.empty(found.size, np.uint8)
-    for place in found.places[found.offsets]:
+    return _filled(wire, *located(wire, messages, kinds, wanted), kinds, midnight_ns)
+
+
+def bare_columns(
+    wire: Bytes, at: int, stop: int, number: int, kinds: str, wanted: Any, midnight_ns: int,
+    most: int,
+) -> tuple[Columns, int, int]:  # fmt: skip
+    """Decode up to `most` length-prefixed messages of `wire[at:stop]`, the first of them `number`.
+
+    Other parameters as for `columns`. Returns also how many messages were taken, of any type, and
+    where the first one not taken starts.
+    """
+    found, rows, at = walked(wire, at, stop, number, kinds, wanted, most)
+    return _filled(wire, found, rows, kinds, midnight_ns), found.starts.size, at
+
+
+def _filled(wire: Bytes, found: Found, rows: Ints, kinds: str, midnight_ns: int) -> Columns:
+    plan = layout(kinds, rows[:-1], found.arrivals.size > 0)
+    arena, some = np.empty(plan.size, np.uint8), len(kinds) + 1
+    for place in plan.places[plan.offsets]:
         arena[place : place + OFFSET_BYTES] = 0
-    seen = np.zeros((some, found.plan.shape[1]), np.uint64)
+    seen = np.zeros((some, plan.plan.shape[1]), np.uint64)
     behind, done = np.zeros(some, np.uint64), np.zeros(some, np.uint64)
     at, to = np.empty(some * STEP, np.int64), np.empty((some, len(HEAD)), np.uint64)
     fill(
-        wire, messages, slot_of, midnight_ns, arrived, found.plan,
+        wire, found, midnight_ns, plan.plan,
         arena, arena.view(np.uint16), arena.view(np.int32), arena.view(np.int64),
         at, behind, done, to, seen,
     )  # fmt: skip
-    return Columns(found, arena, seen[:-1] != 0)
+    return Columns(plan, arena, seen[:-1] != 0)

@@ -23,8 +23,7 @@ from tapeout.kernels.columns.arena import (
     STEP,
     TRACKING_AT,
 )  # fmt: skip
-from tapeout.kernels.tape.itch import LENGTHS
-from tapeout.kernels.tape.moldudp import Messages
+from tapeout.kernels.columns.find import Found
 from tapeout.kernels.tape.record import Ints
 from tapeout.kernels.tape.wire import Bytes, be16, be32, be64, put64
 
@@ -39,29 +38,6 @@ CLOCK_MASK = (ONE << CLOCK_BITS) - ONE
 BLANKS = np.uint64(0x2020202020202020)
 OVER_ASCII = np.uint64(0x8080808080808080)
 BLOCK = np.uint64(STEP)
-
-
-@jit_lean
-def count(
-    wire: Bytes, messages: Messages, slots: Ints, wanted: Any, slot_of: Bytes, rows: Ints
-) -> bool:
-    """Tell the slot of each message, and count the messages of each slot into `rows` (S + 1,).
-
-    The last slot is for what is malformed or not wanted: `wanted` (65536,) tells which locates to
-    take. `wire` must reach `itch.SLACK` bytes beyond the last message. Returns whether any message
-    has an arrival.
-    """
-    others, arrived = rows.size - 1, np.int64(0)
-    for index in range(np.uint64(messages.size)):
-        message = messages[index]
-        at = np.uint64(message.start)
-        kind = wire[at]
-        fits = message.length == LENGTHS[kind] and wanted[be16(wire, np.int64(at) + 1)]
-        slot = np.uint64(slots[kind] if fits else others)
-        slot_of[index] = slot
-        rows[slot] += 1
-        arrived |= message.arrival_ns
-    return arrived != 0
 
 
 @jit_inner
@@ -80,26 +56,27 @@ def _text(wire: Bytes, at: int, spare: Any, arena: Bytes, end: int) -> tuple[Any
 
 @jit_inner
 def _heads(
-    wire: Bytes, messages: Messages, first: int, last: int, slot_of: Bytes, midnight_ns: int,
-    arrived: int, at: Ints, behind: Any, to: Any, twos: Any, eights: Any,
+    wire: Bytes, found: Found, first: int, last: int, midnight_ns: int, at: Ints, behind: Any,
+    to: Any, twos: Any, eights: Any,
 ) -> None:  # fmt: skip
     """Write the heads of the messages `first` to `last` into the columns of their slots.
 
     Where each message starts goes to `at`, at the place `behind[slot]`, which moves on. `to` says
     what that place must be raised by to be a row of each column of `HEAD`.
     """
+    arrived = found.arrivals.size
     for index in range(np.uint64(first), np.uint64(last)):
-        message, slot = messages[index], np.uint64(slot_of[index])
-        start, place = message.start, behind[slot]
+        start, slot = found.starts[index], np.uint64(found.slots[index])
+        place = behind[slot]
         behind[slot] = place + ONE
         at[place] = start
         word = be64(wire, start + TRACKING_START)
         eights[to[slot, CLOCK_AT] + place] = midnight_ns + np.int64(word & CLOCK_MASK)
-        eights[to[slot, SEQUENCE_AT] + place] = message.sequence
+        eights[to[slot, SEQUENCE_AT] + place] = found.numbers[index]
         twos[to[slot, LOCATE_AT] + place] = be16(wire, start + LOCATE_START)
         twos[to[slot, TRACKING_AT] + place] = word >> CLOCK_BITS
         if arrived != 0:
-            eights[to[slot, ARRIVAL_AT] + place] = message.arrival_ns
+            eights[to[slot, ARRIVAL_AT] + place] = found.arrivals[index]
 
 
 @jit_inner
@@ -143,27 +120,25 @@ def _column(
 
 @jit_lean
 def fill(
-    wire: Bytes, messages: Messages, slot_of: Bytes, midnight_ns: int, arrived: int, plan: Any,
+    wire: Bytes, found: Found, midnight_ns: int, plan: Any,
     arena: Bytes, twos: Any, fours: Any, eights: Any,
     at: Ints, behind: Any, done: Any, to: Any, seen: Any,
 ) -> None:  # fmt: skip
-    """Fill the arena of a `Layout` made for what `count` told of the same messages.
+    """Fill the arena of a `Layout` made for what was found.
 
     `twos`, `fours` and `eights` are views of the arena, uint16, int32 and int64. The first offset
     of every text must be 0. `seen` (S, C) uint64 receives, for columns of text, a word that is
     not 0 if there are bytes beyond ASCII. `at` ((S + 1) * BLOCK,), `behind` and `done` (S + 1,),
     zeros, and `to` (S + 1, 5) are room to work in.
     """
-    for first in range(0, messages.size, STEP):
-        last = min(first + STEP, messages.size)
+    for first in range(0, found.starts.size, STEP):
+        last = min(first + STEP, found.starts.size)
         for slot in range(np.uint64(plan.shape[0])):
             behind[slot] = slot * BLOCK
             for column in range(FIELDS):
                 shift = ONE if column == LOCATE_AT or column == TRACKING_AT else THREE
                 to[slot, column] = (plan[slot, column, 3] >> shift) + done[slot] - behind[slot]
-        _heads(
-            wire, messages, first, last, slot_of, midnight_ns, arrived, at, behind, to, twos, eights
-        )
+        _heads(wire, found, first, last, midnight_ns, at, behind, to, twos, eights)
         for slot in range(np.uint64(plan.shape[0] - 1)):
             base = slot * BLOCK
             some = behind[slot] - base

@@ -1,6 +1,7 @@
 """Typed columns equal the golden model field by field, and are the message again when encoded."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from tapeout.hdl.itch.layout import MESSAGES
 from tapeout.hdl.itch.model import encode
 from tapeout.kernels.columns.arena import STEP
-from tapeout.kernels.columns.decode import columns
+from tapeout.kernels.columns.decode import bare_columns, columns
 from tapeout.kernels.tape import itch
 from tapeout.kernels.tape.moldudp import MESSAGE_DTYPE
 from tapeout.market.messages import ALL, MESSAGE_SCHEMAS, typed_batches
@@ -156,6 +157,35 @@ def test_columns_reach_over_blocks():
         assert batch["order_reference"].to_pylist() == list(numbers)
         assert batch["price_ticks"].to_pylist() == list(numbers)
         assert batch["stock"].to_pylist() == ["X" * (n % 9) for n in numbers]
+
+
+@given(st.lists(WELL_FORMED | st.binary(min_size=1, max_size=60), max_size=40), st.integers(1, 50))
+def test_bare_messages_are_the_same_columns(messages, most):
+    """From one length to the next, a few at a time, as where their places are known."""
+    raw = b"".join(len(message).to_bytes(2) + message for message in messages)
+    wire = np.frombuffer(raw + bytes(itch.SLACK), np.uint8).copy()
+    got, at, taken = {}, 0, 0
+    while at < len(raw):
+        found, some, at = bare_columns(wire, at, len(raw), 7 + taken, ALL, EVERYTHING, 5, most)
+        taken += some
+        for kind, batch in typed_batches(found):
+            got.setdefault(kind, []).append(batch)
+    assert taken == len(messages)
+    wire, places = located(messages, arrival=0)
+    want = dict(typed_batches(columns(wire, places, ALL, EVERYTHING, 5)))
+    assert {k: pa.Table.from_batches(b) for k, b in got.items()} == {
+        k: pa.Table.from_batches([b]) for k, b in want.items()
+    }
+
+
+def test_a_bare_message_cut_short_is_left_and_a_length_of_zero_is_the_types():
+    message = encode("D", order_reference=5)
+    raw = (0).to_bytes(2) + message + len(message).to_bytes(2) + message
+    for cut in range(len(raw) + 1):
+        wire = np.frombuffer(raw[:cut] + bytes(itch.SLACK), np.uint8).copy()
+        found, taken, at = bare_columns(wire, 0, cut, 1, ALL, EVERYTHING, 0, 9)
+        assert (taken, at) == ((cut >= 21) + (cut >= 42), 21 * ((cut >= 21) + (cut >= 42)))
+        assert int(found.layout.rows.sum()) == taken
 
 
 def test_only_batches_of_the_type_are_encoded():
