@@ -12,13 +12,13 @@ import numpy as np
 from tapeout.hdl.layout import Fault
 from tapeout.kernels._jit import jit_inner, jit_lean
 from tapeout.kernels.book.blocks import (
-    BYTE,
     ENTERS,
     LEAVES,
     LENGTH,
     LOTS_AT,
     MOVES,
     NONE,
+    OFFSET,
     OTHER_AT,
     PREFIX,
     PRICE_AT,
@@ -29,7 +29,7 @@ from tapeout.kernels.book.blocks import (
 )
 from tapeout.kernels.book.digest import level_digest
 from tapeout.kernels.book.exact import BUY, SELL
-from tapeout.kernels.book.store import HALF, LOW_HALF, NOWHERE, find, insert, remove, side_of
+from tapeout.kernels.orders.word import HALF, LOW_HALF
 from tapeout.kernels.tape.faults import Ledger, note
 from tapeout.kernels.tape.record import Ints
 from tapeout.kernels.tape.wire import Bytes, be16, be32, be64
@@ -37,6 +37,37 @@ from tapeout.kernels.tape.wire import Bytes, be16, be32, be64
 SHORT = -1000  # no fault: a side has more levels than there is room for
 ROOM = 264  # levels a side; no power of two, so that the best levels do not share a cache set
 ALL_ONES = np.uint64(0xFFFFFFFF)
+
+
+RESTING, OWNER, NOWHERE, OWNED = 0, 1, -1, np.uint64(2)
+
+
+@jit_lean
+def find(shape: Any, slots: Any, reference: Any) -> int:
+    """Where in `slots` a live order is, or NOWHERE."""
+    if reference > shape[0]:
+        return NOWHERE
+    at = np.int64(reference) * 2
+    return at if slots[at + OWNER] != NONE else NOWHERE
+
+
+@jit_lean
+def side_of(slots: Any, at: int) -> int:
+    """The side of the order at `at`."""
+    return np.int64(slots[at + OWNER] - OWNED)
+
+
+@jit_lean
+def insert(slots: Any, reference: Any, resting: Any, side: int) -> None:
+    """Store an order under a reference that has a slot and is not live."""
+    at = np.int64(reference) * 2
+    slots[at + RESTING], slots[at + OWNER] = resting, np.uint64(side) + OWNED
+
+
+@jit_lean
+def remove(slots: Any, at: int) -> None:
+    """Free a slot."""
+    slots[at + RESTING], slots[at + OWNER] = NONE, NONE
 
 
 class Yardstick:
@@ -143,7 +174,7 @@ def _apply(
     log: Ledger,
 ) -> int:
     """Apply one book message; returns the side it changed, or a fault below zero."""
-    lots = be32(wire, place + np.int64(traits >> LOTS_AT & BYTE))
+    lots = be32(wire, place + np.int64(traits >> LOTS_AT & OFFSET))
     side = 2 * np.int64(be16(wire, place + 1)) + (wire[place + SIDE_AT] == SELL)
     if traits & LEAVES != NONE:
         at = find(shape, slots, be64(wire, place + REFERENCE_AT))
@@ -154,7 +185,7 @@ def _apply(
         side = side_of(slots, at)
     elif wire[place + SIDE_AT] != BUY and wire[place + SIDE_AT] != SELL:
         return -np.int64(Fault.BAD_SIDE)
-    reference = be64(wire, place + (OTHER_AT if traits & MOVES != NONE else REFERENCE_AT))
+    reference = be64(wire, place + (OTHER_AT if traits & MOVES == MOVES else REFERENCE_AT))
     if traits & ENTERS != NONE and find(shape, slots, reference) != NOWHERE:
         return -np.int64(Fault.REPEATED_REFERENCE)
     if lots == NONE and traits & (WHOLE | ENTERS) != WHOLE:
@@ -163,7 +194,7 @@ def _apply(
         taken = slots[at] & LOW_HALF if traits & WHOLE != NONE else lots
         _leave(place, at, taken, slots, runs, counts, log)
     if traits & ENTERS != NONE:
-        price = be32(wire, place + np.int64(traits >> PRICE_AT & BYTE))
+        price = be32(wire, place + np.int64(traits >> PRICE_AT & OFFSET))
         if side >= counts.size or counts[side] == ROOM:
             return SHORT
         insert(slots, reference, price << HALF | lots, side)

@@ -10,24 +10,30 @@ from typing import Any
 
 import numpy as np
 
-from tapeout.kernels._jit import jit_inner, jit_lean
+from tapeout.kernels._jit import jit_lean
 from tapeout.kernels.book.blocks import (
     AT,
     BLOCK,
+    ENTRY,
     FOUND,
     NEXT,
-    REFERENCES,
+    PLACE_AT,
     ROWS,
     SEEN,
+    Block,
     block,
     parse,
 )
 from tapeout.kernels.book.exact import entering, resolve_exactly
-from tapeout.kernels.book.ladder import TOP_DTYPE, TOP_WORDS, apply, clear, ladder
+from tapeout.kernels.book.ladder import Ladder, apply, clear, ladder, stand_all
 from tapeout.kernels.book.levels import FIRST_ROOM, ROOM, with_room
-from tapeout.kernels.book.resolve import resolve
-from tapeout.kernels.book.store import LARGEST, direct, has_room, with_reference
+from tapeout.kernels.book.resolve import resolve_direct, resolve_ring
+from tapeout.kernels.book.tops import TOP_DTYPE, TOP_WORDS, apply_to_rows
 from tapeout.kernels.book.window import NEAR
+from tapeout.kernels.orders import stash
+from tapeout.kernels.orders import store as orders
+from tapeout.kernels.orders.moving import larger_direct, larger_ring
+from tapeout.kernels.orders.store import MASK, ORDERS, SKIP, STASHED, Store, direct, ring
 from tapeout.kernels.tape.faults import Ledger, ledger
 from tapeout.kernels.tape.itch import SLACK
 from tapeout.kernels.tape.record import Ints
@@ -36,30 +42,21 @@ from tapeout.kernels.tape.wire import Bytes
 ENDED, NO_POOL, NO_SLOT, NO_ROWS = range(4)
 NO_ROWS_WANTED = np.zeros(0, np.uint64)
 FIRST_ROWS = 1 << 12
+LARGEST = 1 << 31  # references a direct store takes unless told otherwise; 16 GiB, used as filled
+STORES = ("direct", "ring", "auto")
 Tops = np.ndarray[Any, np.dtype[np.void]]
 
 
-@jit_inner
-def _resolve(
-    wire: Bytes,
-    cursor: Ints,
-    messages: Any,
-    ops: Any,
-    shape: Any,
-    slots: Any,
-    live: Ints,
-    heads: Any,
-    near: Any,
-    log: Ledger,
-) -> bool:
-    """Resolve the rest of the block; False where the next new order has no slot."""
-    slotted = has_room(shape, np.uint64(cursor[REFERENCES]))
+@jit_lean
+def _resolve(wire: Bytes, block: Block, store: Store, heads: Any, near: Any, log: Ledger) -> bool:
+    """Resolve the rest of the block; False where there is no room for the next new order."""
+    cursor, ring = block.cursor, store.shape[SKIP] != 0
     while cursor[NEXT] < cursor[FOUND]:
-        if slotted:
-            resolve(wire, cursor, messages, ops, shape, slots, live, heads, near)
-        if cursor[NEXT] < cursor[FOUND] and not resolve_exactly(
-            wire, cursor, messages, ops, shape, slots, live, log
-        ):
+        if ring:
+            resolve_ring(wire, block, store, heads, near)
+        else:
+            resolve_direct(wire, block, store, heads, near)
+        if cursor[NEXT] < cursor[FOUND] and not resolve_exactly(wire, block, store, log):
             return False
     return True
 
@@ -69,58 +66,77 @@ def _fold(
     wire: Bytes,
     extents: Ints,
     bare: bool,
-    shape: Any,
-    slots: Any,
-    live: Ints,
-    heads: Any,
-    near: Any,
-    runs: Ints,
-    pool: Ints,
-    used: Ints,
-    cursor: Ints,
-    messages: Any,
-    ops: Any,
+    store: Store,
+    book: Ladder,
+    block: Block,
     rows: Any,
     log: Ledger,
 ) -> int:
     """Fold until the wire ends or room is short; says which."""
+    cursor, wanted = block.cursor, rows.size > 0
     while True:
-        slotted = _resolve(wire, cursor, messages, ops, shape, slots, live, heads, near, log)
-        if not apply(wire, cursor, ops, heads, near, runs, pool, used, rows, log):
+        slotted = _resolve(wire, block, store, book.heads, book.near, log)
+        if wanted:
+            if not apply_to_rows(wire, block, book, rows, log):
+                return NO_POOL
+        elif not apply(block, book, log):
             return NO_POOL
         if not slotted:
             return NO_SLOT
-        if rows.size > 0 and cursor[ROWS] + BLOCK > rows.size // TOP_WORDS:
+        if wanted and cursor[ROWS] + BLOCK > rows.size // TOP_WORDS:
             return NO_ROWS
-        parse(wire, extents, bare, cursor, messages, shape, slots, log)
-        if cursor[FOUND] == 0:
+        if not parse(wire, extents, bare, block, store.shape, store.slots, log):
             return ENDED
 
 
 class Fold:
-    """All books, folded from wire bytes; grows with the references and levels it is given.
+    """All books, folded from wire bytes.
 
     Parameters
     ----------
     references : int
-        The first references to have room for.
+        The first references a direct store has room for; it grows with what it is given.
     largest : int
-        The first reference to refuse.
+        The first reference a direct store refuses.
     log : Ledger, optional
         Where faults are counted, with byte and message of the first of each within its `update`.
+    store : "direct", "ring" or "auto"
+        Where live orders are kept. "direct": 8 bytes for each reference up to the largest.
+        "ring": of fixed size, whatever the references. "auto": direct, and from the first
+        reference it would refuse a ring that grows.
+    orders : int
+        How many live orders a ring has buckets of four for.
+    grows : bool
+        Whether a full ring is doubled, or refuses.
+
+    Raises
+    ------
+    ValueError
+        "store must be direct, ring or auto; got 'hash'"
     """
 
     def __init__(
-        self, references: int = 1 << 20, largest: int = LARGEST, log: Ledger | None = None
+        self,
+        references: int = 1 << 20,
+        largest: int = LARGEST,
+        log: Ledger | None = None,
+        *,
+        store: str = "direct",
+        orders: int = 1 << 20,
+        grows: bool = False,
     ) -> None:
-        self.store, self.levels, self.largest = direct(references), ladder(), largest
+        if store not in STORES:
+            raise ValueError(f"store must be direct, ring or auto; got {store!r}")
+        self.store = ring(orders) if store == "ring" else direct(min(references, largest))
+        self.levels, self.largest, self.orders = ladder(), largest, orders
+        self._moves, self._grows = store == "auto", grows or store == "auto"
         self.ledger = ledger() if log is None else log
-        self._block, self._rows = block(), np.zeros(0, np.uint64)
+        self._block, self._rows, self._tops = block(), np.zeros(0, np.uint64), False
 
     @property
     def live_orders(self) -> int:
         """How many orders rest, over all instruments."""
-        return int(self.store.live[0])
+        return int(self.store.live[ORDERS])
 
     @property
     def seen(self) -> int:
@@ -129,7 +145,7 @@ class Fold:
 
     def clear(self) -> None:
         """Forget every order and level, and keep the memory."""
-        self.store.slots[:], self.store.live[:] = 0, 0
+        orders.clear(self.store)
         clear(self.levels)
         self.ledger[...] = ledger()
 
@@ -172,10 +188,13 @@ class Fold:
         cursor[AT] = extents[0, 0] if len(extents) else 0
         if tops and not self._rows.size:
             self._rows = np.empty(TOP_WORDS * FIRST_ROWS, np.uint64)
+        if tops != self._tops:
+            stand_all(self.levels)
+        self._tops = tops
         while True:
             rows = self._rows if tops else NO_ROWS_WANTED
             short = _fold(
-                wire, extents, bare, *self.store, *self.levels, *self._block, rows, self.ledger
+                wire, extents, bare, self.store, self.levels, self._block, rows, self.ledger
             )
             if short == ENDED:
                 return rows[: TOP_WORDS * cursor[ROWS]].view(TOP_DTYPE), int(cursor[AT])
@@ -183,7 +202,7 @@ class Fold:
 
     def _grow(self, short: int, wire: Bytes) -> None:
         """Make the room that was missing."""
-        cursor, messages, _ = self._block
+        cursor, entries = self._block[:2]
         if short == NO_ROWS:
             self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
         elif short == NO_POOL:
@@ -191,9 +210,30 @@ class Fold:
             more = 2 * (int(levels.runs[:, ROOM].max()) + FIRST_ROOM + NEAR)
             self.levels = levels._replace(pool=with_room(levels.pool, used, more))
         else:
-            place = int(messages[2 * cursor[NEXT] + 1])
-            reference = entering(wire, place, messages[2 * cursor[NEXT]])
-            self.store = with_reference(self.store, int(reference), self.largest, place)
+            traits = int(entries[ENTRY * cursor[NEXT] + 1])
+            place = traits >> int(PLACE_AT)
+            reference = int(entering(wire, place, np.uint64(traits)))
+            self.store = self._with_room(reference, place)
+
+    def _with_room(self, reference: int, place: int) -> Store:
+        """The same orders where a new one has room."""
+        store, live = self.store, self.live_orders
+        if store.is_ring and self._grows:
+            return larger_ring(store, 2 * (int(store.shape[MASK]) + 1))
+        if store.is_ring:
+            raise ValueError(
+                f"reference must have room in a ring for {self.orders} orders; got {reference} at"
+                f" byte {place} with {live} live, {store.live[STASHED]} of them in a stash for"
+                f" {stash.room(store.stash)}"
+            )
+        if reference < self.largest:
+            return larger_direct(store, reference)
+        if self._moves:
+            return larger_ring(store, max(self.orders, 2 * live))
+        raise ValueError(
+            f"reference must be below {self.largest} for the direct store; got {reference}"
+            f" at byte {place}"
+        )
 
 
 def _check(wire: Bytes, extents: Ints) -> None:

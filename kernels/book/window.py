@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from tapeout.kernels._bits import apart, leading_zeros, rotate_left
 from tapeout.kernels._jit import jit_inner, jit_lean
-from tapeout.kernels.book.bits import leading_zeros, rotate_left
 from tapeout.kernels.book.levels import LEVELS, LOTS, PRICE, START, put, take, with_spare
 from tapeout.kernels.tape.record import Ints
 
@@ -23,14 +23,14 @@ RECIPROCAL, SHIFT = 1_374_389_535, 37  # price * RECIPROCAL >> SHIFT is price //
 ALL_ONES = 0xFFFFFFFF
 
 #: Four words a side, so one cache line an instrument. `BITS` tells the taken places of the ring.
-#: `HIGH` is the best near key, with `PENNIES` where a tick is a penny. `TOP` holds the best price
-#: as a rank, one more than the price or its complement, 0 of an empty side; from bit `FAR_AT` the
-#: best far level's rank is told up to the last two bits: (rank >> 2) + 1, 0 where none is far.
+#: `HIGH` is the best near key, with `PENNIES` where a tick is a penny, and `UNSURE` where a far
+#: level, between two ticks, may be better than all near. `TOP` is the best price as a *rank*, one
+#: more than the price or its complement, 0 of an empty side, and `TOP_LOTS` what rests there.
+#: Who wants no best prices lets `TOP` be too high, and `TOP_LOTS` be anything.
 BITS, HIGH, TOP, TOP_LOTS = range(4)
 WORDS = 4
-PENNIES = np.uint64(1 << 63)
-FAR_AT, FAR_DROPS = np.uint64(33), np.uint64(2)
-RANK = np.uint64((1 << 33) - 1)
+PENNIES, UNSURE = np.uint64(1 << 63), np.uint64(1 << 62)
+FLAGS = PENNIES | UNSURE
 
 #: (sides * 4,) and (sides * 64,) uint64: the words, and the lots at each near tick.
 Heads = np.ndarray[Any, np.dtype[np.uint64]]
@@ -51,13 +51,13 @@ def grid(heads: Heads, side: int) -> int:
 @jit_lean
 def high(heads: Heads, side: int) -> int:
     """The best near key of a side."""
-    return np.int64(heads[side * WORDS + HIGH] & ~PENNIES)
+    return np.int64(heads[side * WORDS + HIGH] & ~FLAGS)
 
 
 @jit_inner
 def _move(heads: Heads, side: int, key: int) -> None:
     """Let the window end at a key."""
-    heads[side * WORDS + HIGH] = np.uint64(key) | heads[side * WORDS + HIGH] & PENNIES
+    heads[side * WORDS + HIGH] = np.uint64(key) | heads[side * WORDS + HIGH] & FLAGS
 
 
 @jit_inner
@@ -87,11 +87,12 @@ def _set_near(heads: Heads, near: Heads, side: int, key: int, lots: int) -> None
     heads[side * WORDS + BITS] |= np.uint64(1) << np.uint64(key % NEAR)
 
 
-@jit_inner
+@jit_lean
 def _raise(
     heads: Heads, near: Heads, runs: Ints, pool: Ints, used: Ints, side: int, top: int
 ) -> None:
     """Move the window up to `top`; levels that fall out of it go far, worst first."""
+    apart()
     at, old = side * WORDS, high(heads, side)
     for key in range(old - NEAR + 1, min(old, top - NEAR) + 1):
         bit = np.uint64(1) << np.uint64(key % NEAR)
@@ -103,9 +104,10 @@ def _raise(
     _move(heads, side, top)
 
 
-@jit_inner
+@jit_lean
 def _lower(heads: Heads, near: Heads, runs: Ints, pool: Ints, side: int, top: int) -> None:
     """Move the window down to `top`; far levels on its ticks come in."""
+    apart()
     start, end = runs[side, START], runs[side, START] + runs[side, LEVELS]
     kept = end
     while kept > start and _key(heads, side, pool[kept - 1, PRICE]) > top - NEAR:
@@ -121,14 +123,15 @@ def _lower(heads: Heads, near: Heads, runs: Ints, pool: Ints, side: int, top: in
     _move(heads, side, top)
 
 
-@jit_inner
-def _mark_far(heads: Heads, runs: Ints, pool: Ints, side: int) -> None:
-    """Note the best far level."""
-    best, at = runs[side, START] + runs[side, LEVELS] - 1, side * WORDS + TOP
-    far = np.uint64(0)
+@jit_lean
+def _mark(heads: Heads, runs: Ints, pool: Ints, side: int) -> None:
+    """Note whether the best far level stands among the near ticks or above them."""
+    apart()
+    best, at = runs[side, START] + runs[side, LEVELS] - 1, side * WORDS + HIGH
+    unsure = False
     if runs[side, LEVELS] > 0:
-        far = (np.uint64((pool[best, PRICE] ^ mirror(side)) + 1) >> FAR_DROPS) + np.uint64(1)
-    heads[at] = heads[at] & RANK | far << FAR_AT
+        unsure = _key(heads, side, pool[best, PRICE]) > high(heads, side) - NEAR
+    heads[at] = heads[at] & ~UNSURE | (UNSURE if unsure else np.uint64(0))
 
 
 @jit_lean
@@ -139,10 +142,11 @@ def change_far(
 
     False where the pool is too short: then nothing is done.
     """
+    apart()
     at = side * WORDS
     if lots < 0:
         take(runs, pool, side, price, -lots)
-        _mark_far(heads, runs, pool, side)
+        _mark(heads, runs, pool, side)
         return True
     if heads[at + BITS] == np.uint64(0) and runs[side, LEVELS] == 0:
         _open(heads, side, price)
@@ -159,18 +163,19 @@ def change_far(
         best = top - np.int64(leading_zeros(rotate_left(heads[at + BITS], np.uint64(~top))))
         if heads[at + BITS] != np.uint64(0) and top - best > IDLE:
             _lower(heads, near, runs, pool, side, best + AHEAD)
-    _mark_far(heads, runs, pool, side)
+    _mark(heads, runs, pool, side)
     return True
 
 
 @jit_lean
 def settle(heads: Heads, near: Heads, runs: Ints, pool: Ints, side: int) -> None:
     """Bring the window to the best far level on a tick if nothing is near."""
+    apart()
     if heads[side * WORDS + BITS] != np.uint64(0):
         return
     for level in range(runs[side, START] + runs[side, LEVELS] - 1, runs[side, START] - 1, -1):
         if _on_grid(heads, side, pool[level, PRICE]):
             top = _key(heads, side, pool[level, PRICE]) + AHEAD
             _lower(heads, near, runs, pool, side, top)
-            _mark_far(heads, runs, pool, side)
+            _mark(heads, runs, pool, side)
             return

@@ -13,7 +13,7 @@ from numba.extending import intrinsic, overload
 
 WORD = ir.IntType(64)
 ALL = (1 << 64) - 1
-LINE = 8  # words
+PAGE = 1 << 21  # bytes: a large page, where the system gives any
 WRITE, KEEP, DATA = 1, 3, 1  # what llvm.prefetch is told: for writing, all cache levels, not code
 
 
@@ -38,9 +38,12 @@ def prefetch(array: Any, at: int) -> None:
 
 
 def zeros(words: int) -> Any:
-    """That many zero uint64, the first at the start of a cache line."""
-    room = np.zeros(words + LINE, np.uint64)
-    skip = -(room.ctypes.data // 8) % LINE
+    """That many zero uint64, the first at the start of a large page.
+
+    NumPy asks for large pages for what is 4 MB or more.
+    """
+    room = np.zeros(words + PAGE // 8, np.uint64)
+    skip = -(room.ctypes.data // 8) % (PAGE // 8)
     return room[skip : skip + words]
 
 
@@ -86,11 +89,24 @@ def _prefetch(typing: Any, array: Any, at: Any) -> Any:
     return types.void(array, types.uint64), generate
 
 
+def _apart(typing: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        attributes = builder.function.attributes
+        if "alwaysinline" not in attributes:
+            attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
 #: An intrinsic is called without its typing context, which no type checker sees.
 _selected: Any = intrinsic(_select)
 _counted: Any = intrinsic(_leading_zeros)
 _rotated: Any = intrinsic(_rotate_left)
 _fetched: Any = intrinsic(_prefetch)
+#: Keeps the function it is called in out of its callers: what is rarely needed would take
+#: registers there that the common path wants, and be compiled again in every one of them.
+apart: Any = intrinsic(_apart)
 overload(select, inline="always")(
     lambda wanted, this, other: lambda wanted, this, other: _selected(wanted, this, other)
 )

@@ -1,0 +1,95 @@
+"""Level ops applied with every change of a best price written out."""
+
+from typing import Any
+
+import numpy as np
+
+from tapeout.hdl.layout import Fault
+from tapeout.kernels._bits import apart, select
+from tapeout.kernels._jit import jit_inner, jit_lean
+from tapeout.kernels.book.blocks import (
+    BEGAN,
+    BEGAN_LOTS,
+    BETWEEN,
+    DONE,
+    NONE,
+    ONE,
+    OPS,
+    ROWS,
+    TWO,
+    Block,
+)
+from tapeout.kernels.book.ladder import CROSSED, Ladder, change, near_best, op_of, place_of, stand
+from tapeout.kernels.book.window import ALL_ONES, HIGH, TOP, TOP_LOTS, UNSURE, WORDS
+from tapeout.kernels.tape.faults import Ledger, note
+from tapeout.kernels.tape.record import STAMP_BITS
+from tapeout.kernels.tape.wire import Bytes, be64
+
+#: The best price of one side from here on; no lots at price zero where the side is empty. `stamp`
+#: is as in the record: exchange time, ns since midnight, and from bit 48 the locate.
+TOP_DTYPE = np.dtype([("stamp", "<u8"), ("lots", "<u8"), ("price_ticks", "<u4"), ("side", "<i4")])
+TOP_WORDS = 3
+
+_HIGH, _TOP, _TOP_LOTS, _WORDS = (np.uint64(word) for word in (HIGH, TOP, TOP_LOTS, WORDS))
+_ALL_ONES, _HALF, _ROW = np.uint64(ALL_ONES), np.uint64(32), np.uint64(TOP_WORDS)
+STAMP_AT, LOCATE_AT = np.uint64(3), np.uint64(STAMP_BITS)
+TIME = np.uint64((1 << STAMP_BITS) - 1)
+
+
+@jit_inner
+def _write(
+    wire: Bytes, place: Any, rows: Any, row: Any, side: Any, top: Any, standing: Any
+) -> None:
+    """Write what `TOP_DTYPE` says of a side."""
+    sign = select(side & ONE, _ALL_ONES, ONE) << _HALF
+    price = (top - ONE) ^ (NONE - (side & ONE) & _ALL_ONES)
+    rows[row] = be64(wire, place + STAMP_AT) & TIME | side >> ONE << LOCATE_AT
+    rows[row + ONE] = standing
+    rows[row + TWO] = select(top, price, NONE) | sign
+
+
+@jit_inner
+def _stand(book: Ladder, side: Any) -> tuple[Any, Any]:
+    """Bring the best price of a side up to date; returns its rank and its lots."""
+    heads, at = book.heads, side * _WORDS
+    top, place = near_best(heads, at, side)
+    heads[at | _TOP], heads[at | _TOP_LOTS] = top, book.near[place]
+    if (top == NONE) | (heads[at | _HIGH] & UNSURE != NONE):
+        stand(book, side)
+        return heads[at | _TOP], heads[at | _TOP_LOTS]
+    return top, book.near[place]
+
+
+@jit_lean
+def apply_to_rows(wire: Bytes, block: Block, book: Ladder, rows: Any, log: Ledger) -> bool:
+    """Apply the level ops under way; False where the pool is too short for the next.
+
+    After the last of each message the side's best price, if it changed, is written to `rows`,
+    which has room for three words an op.
+    """
+    apart()
+    cursor, heads = block.cursor, book.heads
+    row, last = np.uint64(TOP_WORDS * cursor[ROWS]), cursor[BETWEEN] == 0
+    began, began_lots = np.uint64(cursor[BEGAN]), np.uint64(cursor[BEGAN_LOTS])
+    for step in range(cursor[DONE], cursor[OPS]):
+        index, fresh = np.uint64(step), np.uint64(last)
+        side, price, lots, ends = op_of(block.ops, index)
+        at = side * _WORDS
+        began = select(fresh, heads[at | _TOP], began)
+        began_lots = select(fresh, heads[at | _TOP_LOTS], began_lots)
+        _, fits = change(book, side, price, lots)
+        if not fits:
+            cursor[DONE], cursor[BETWEEN] = step, not last
+            cursor[BEGAN], cursor[BEGAN_LOTS] = np.int64(began), np.int64(began_lots)
+            cursor[ROWS] = np.int64(row) // TOP_WORDS
+            return False
+        top, standing = _stand(book, side)
+        last, place = ends, place_of(block, index)
+        _write(wire, place, rows, row, side, top, standing)
+        changed = last & ((top != began) | (standing != began_lots))
+        row += select(np.uint64(changed), _ROW, NONE)
+        if last & (top + heads[(side ^ ONE) * _WORDS | _TOP] > CROSSED):
+            note(log, Fault.CROSSED, -1, np.int64(place), -1, 1)
+    cursor[DONE] = cursor[OPS] = cursor[BETWEEN] = 0
+    cursor[ROWS] = np.int64(row) // TOP_WORDS
+    return True
