@@ -45,9 +45,11 @@ def _compiled(function: F, **more: bool) -> F:
     """The house's options; and one body for all integers of a width.
 
     Left to itself, Numba compiles a function again for each constant and each enumeration it is
-    called with, which took a quarter of the time of a first replay.
+    called with, which took a quarter of the time of a first replay; and what a `jit_inner` calls
+    inherits that it becomes part of its caller, unless it says otherwise.
     """
-    options: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", **more}
+    plain = {"cache": True, "nogil": True, "error_model": "numpy", "forceinline": False}
+    options: dict[str, Any] = {**plain, **more}
     dispatcher: Any = numba.njit(**options)(function)
     compile_for = dispatcher.compile
 
