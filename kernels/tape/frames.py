@@ -36,7 +36,7 @@ from tapeout.hdl.net.layout import (
     VLAN_BYTES,
     VLAN_MASK,
 )
-from tapeout.kernels._jit import jit, jit_inner
+from tapeout.kernels._jit import jit, jit_lean
 from tapeout.kernels.tape.faults import BEFORE, Ledger, note
 from tapeout.kernels.tape.pcap import Packets
 from tapeout.kernels.tape.wire import Bytes, be16
@@ -59,7 +59,7 @@ Datagrams = np.ndarray[Any, np.dtype[np.void]]
 ACCEPTED = -1
 
 
-@jit_inner
+@jit_lean
 def _checksum(wire: Bytes, at: int, length: int) -> int:
     """Ones' complement sum of an IPv4 header (RFC 791, 3.1); 0 where it is intact."""
     total = np.uint64(0)
@@ -70,7 +70,7 @@ def _checksum(wire: Bytes, at: int, length: int) -> int:
     return np.int64(~total & 0xFFFF)
 
 
-@jit_inner
+@jit_lean
 def _ipv4(wire: Bytes, at: int, stop: int) -> tuple[int, int, int]:
     """Where UDP starts, where the datagram says it ends, and ACCEPTED or the fault."""
     if stop - at < IPV4_BYTES:
@@ -87,7 +87,7 @@ def _ipv4(wire: Bytes, at: int, stop: int) -> tuple[int, int, int]:
     return at + header, at + np.int64(be16(wire, at + IPV4_TOTAL_LENGTH_AT)), ACCEPTED
 
 
-@jit_inner
+@jit_lean
 def _ipv6(wire: Bytes, at: int, stop: int) -> tuple[int, int, int]:
     """As `_ipv4`, behind at most `MAX_EXTENSIONS` extension headers."""
     if stop - at < IPV6_BYTES or wire[at] >> 4 != 6:
@@ -109,7 +109,7 @@ def _ipv6(wire: Bytes, at: int, stop: int) -> tuple[int, int, int]:
     return header, end, Fault.BAD_HEADER
 
 
-@jit_inner
+@jit_lean
 def _ethernet(wire: Bytes, at: int, stop: int) -> tuple[int, int, int]:
     """Where the IP header starts, its ethertype or 0 where there is none, and the inner VLAN."""
     ethertype, tags, vlan = at + ETHERTYPE_AT, 0, 0
@@ -126,7 +126,7 @@ def _ethernet(wire: Bytes, at: int, stop: int) -> tuple[int, int, int]:
     return ethertype, 0, vlan
 
 
-@jit_inner
+@jit_lean
 def _datagram(wire: Bytes, packet: Any, entry: Any) -> int:
     """Fill in the UDP payload of a frame; ACCEPTED, or the fault."""
     stop = packet.start + packet.captured

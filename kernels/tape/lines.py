@@ -9,7 +9,7 @@ import numpy as np
 
 from tapeout.hdl.layout import Fault
 from tapeout.hdl.net.layout import IPV4_DESTINATION_AT, IPV6_DESTINATION_AT
-from tapeout.kernels._jit import jit_inner
+from tapeout.kernels._jit import jit_inner, jit_lean
 from tapeout.kernels.tape.faults import Ledger, note
 from tapeout.kernels.tape.record import Ints
 from tapeout.kernels.tape.wire import Bytes, be32, be64
@@ -79,13 +79,13 @@ def line_of(known: Lines, wire: Bytes, gram: Any, session: int) -> int:
     return row
 
 
-@jit_inner
+@jit_lean
 def _session(known: Lines, row: int) -> int:
     """The session that a line carries."""
     return np.int64(known.keys[row, CARRIES] & np.uint64(0xFFFFFFFF))
 
 
-@jit_inner
+@jit_lean
 def was_silent(known: Lines, row: int) -> bool:
     """Whether others of the session have spoken for `SILENCE_NS` since this line last did."""
     since, latest = known.counts[row, UNANSWERED], np.int64(0)
@@ -95,7 +95,7 @@ def was_silent(known: Lines, row: int) -> bool:
     return since > 0 and latest - since >= SILENCE_NS
 
 
-@jit_inner
+@jit_lean
 def _speak(known: Lines, row: int, now_ns: int) -> None:
     """The others of the session have something to answer, and this line nothing more."""
     counts = known.counts

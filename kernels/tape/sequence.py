@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from tapeout.hdl.layout import Fault
-from tapeout.kernels._jit import jit, jit_inner
+from tapeout.kernels._jit import jit, jit_inner, jit_lean
 from tapeout.kernels.tape.faults import Ledger, note
 from tapeout.kernels.tape.frames import Datagrams
 from tapeout.kernels.tape.lines import DELIVERED, DROPPED, REPEATED, Lines, arrived
 from tapeout.kernels.tape.moldudp import NOT_MOLD, UNKNOWN, WINDOW, Headers, Sessions
+from tapeout.kernels.tape.record import Ints
 
 #: Messages that nobody has: `count` of them from `sequence` on. `at` is how many messages of this
 #: block come before them; the rest tells the datagram that gave them up.
@@ -31,15 +32,16 @@ GAP_DTYPE = np.dtype(
 )
 Gaps = np.ndarray[Any, np.dtype[np.void]]
 ROWS, SETTLED, TAKEN, GAPS = range(4)
+NOBODY = -1
 
 
-@jit_inner
+@jit_lean
 def _numbered(head: Any, session: int) -> bool:
     """Whether a datagram is of this session and its sequence number can be believed."""
     return head.session == session and head.sound != 0 and head.sequence > 0
 
 
-@jit
+@jit_lean
 def _late(heads: Headers, start: int, session: int, wanted: int) -> int:
     """The index of a datagram within the window that carries sequence number `wanted`, or -1."""
     for index in range(start + 1, min(start + 1 + WINDOW, heads.size)):
@@ -49,7 +51,7 @@ def _late(heads: Headers, start: int, session: int, wanted: int) -> int:
     return -1
 
 
-@jit
+@jit_lean
 def _fits(heads: Headers, start: int, place: int) -> bool:
     """Whether a datagram within the window ends where `heads[place]` starts, or goes on from it."""
     head = heads[place]
@@ -63,7 +65,7 @@ def _fits(heads: Headers, start: int, place: int) -> bool:
     return False
 
 
-@jit
+@jit_lean
 def _origin(heads: Headers, start: int) -> int:
     """The number a session starts with: the lowest in the window that is near, or not alone."""
     session, lowest, reach = heads[start].session, heads[start].sequence, 0
@@ -79,7 +81,7 @@ def _origin(heads: Headers, start: int) -> int:
     return lowest
 
 
-@jit
+@jit_lean
 def _wild(heads: Headers, start: int, expected: int) -> bool:
     """Whether a datagram is numbered far beyond what the window carries, and stands there alone."""
     head, reach, below = heads[start], expected + WINDOW, False
@@ -92,7 +94,7 @@ def _wild(heads: Headers, start: int, expected: int) -> bool:
     return below and head.sequence > reach and not _fits(heads, start, start)
 
 
-@jit
+@jit_lean
 def _resumes(heads: Headers, start: int, expected: int) -> int:
     """Where the session goes on behind a gap: the lowest number within the window beyond it."""
     session, lowest = heads[start].session, heads[start].sequence
@@ -103,59 +105,19 @@ def _resumes(heads: Headers, start: int, expected: int) -> int:
     return lowest
 
 
-@jit_inner
-def _was_early(known: Sessions, ordinal: int) -> bool:
+@jit_lean
+def _was_early(early: Ints, waiting: Ints, ordinal: int) -> bool:
     """Whether this datagram was delivered ahead of its place; if so, forget it."""
-    for index in range(known.waiting[0]):
-        if known.early[index] == ordinal:
-            known.waiting[0] -= 1
-            known.early[index] = known.early[known.waiting[0]]
+    for index in range(waiting[0]):
+        if early[index] == ordinal:
+            waiting[0] -= 1
+            early[index] = early[waiting[0]]
             return True
     return False
 
 
-@jit_inner
-def _repeat(head: Any, gram: Any, many: int, lines: Lines, log: Ledger) -> None:
-    """Drop `many` messages of a datagram that were there before, or whose place is passed."""
-    if many > 0:
-        lines.counts[head.line, REPEATED] += many
-        note(log, Fault.REPEATED, gram.packet, gram.start, -1, many)
-
-
-@jit_inner
-def _drop(head: Any, gram: Any, lines: Lines) -> None:
-    """Drop a datagram whose number cannot be believed."""
-    lines.counts[head.line, DROPPED] += head.whole
-
-
-@jit_inner
-def _deliver(
-    heads: Headers,
-    grams: Datagrams,
-    place: int,
-    skip: int,
-    known: Sessions,
-    lines: Lines,
-    out: Any,
-    done: Any,
-    log: Ledger,
-) -> None:
-    """Choose datagram `place` but for its first `skip` messages."""
-    head, gram = heads[place], grams[place]
-    row, many = out[done[ROWS]], head.whole - skip
-    row[0], row[1] = place, skip
-    done[ROWS] += 1
-    done[TAKEN] += many
-    lines.counts[head.line, DELIVERED] += many
-    known.delivered[head.session] += many
-    if known.first[0] == UNKNOWN:
-        known.first[0] = head.session
-    elif known.first[0] != head.session:
-        note(log, Fault.OTHER_SESSION, gram.packet, gram.start, -1, many)
-
-
-@jit_inner
-def _lose(head: Any, gram: Any, many: int, known: Sessions, gaps: Gaps, done: Any) -> None:
+@jit_lean
+def _lose(head: Any, gram: Any, many: int, known: Sessions, gaps: Gaps, done: Ints) -> None:
     """Write down that `many` messages are missing before a datagram."""
     session, first, at = head.session, known.expected[head.session], done[TAKEN]
     known.expected[session] += many
@@ -171,67 +133,68 @@ def _lose(head: Any, gram: Any, many: int, known: Sessions, gaps: Gaps, done: An
     done[GAPS] += 1
 
 
-@jit
-def _settle_gap(
+@jit_lean
+def _instead(
     heads: Headers,
     grams: Datagrams,
     index: int,
     known: Sessions,
-    lines: Lines,
-    out: Any,
     gaps: Gaps,
-    done: Any,
+    done: Ints,
     log: Ledger,
-) -> bool:
-    """A number is missing before datagram `index`: take it from the window, or give it up.
+) -> int:
+    """A number is missing before datagram `index`: which one to take instead.
 
-    Returns whether it is the datagram's own number that is wrong: then it is done with.
+    The datagram itself, if it is its own number that is wrong; NOBODY, if the number is given up.
     """
     head, gram = heads[index], grams[index]
     expected = known.expected[head.session]
     if _wild(heads, index, expected):
         note(log, Fault.WILD_SEQUENCE, gram.packet, gram.start, -1, max(head.whole, 1))
-        return True
+        return index
     late = _late(heads, index, head.session, expected)
     if late >= 0 and known.waiting[0] < WINDOW:
-        again = expected - heads[late].sequence
-        fresh = heads[late].whole - again
-        known.expected[head.session] += fresh
+        fresh = heads[late].sequence + heads[late].whole - expected
         known.early[known.waiting[0]] = known.passed[0] + late
         known.waiting[0] += 1
         note(log, Fault.REPAIRED, gram.packet, gram.start, -1, fresh)
-        _repeat(heads[late], grams[late], again, lines, log)
-        _deliver(heads, grams, late, again, known, lines, out, done, log)
-    else:
-        _lose(head, gram, _resumes(heads, index, expected) - expected, known, gaps, done)
-    return False
+        return late
+    _lose(head, gram, _resumes(heads, index, expected) - expected, known, gaps, done)
+    return NOBODY
 
 
 @jit_inner
-def _take(
-    heads: Headers,
-    grams: Datagrams,
-    index: int,
+def _choose(
+    head: Any,
+    gram: Any,
+    place: int,
+    again: int,
     known: Sessions,
     lines: Lines,
     out: Any,
-    done: Any,
+    done: Ints,
     log: Ledger,
 ) -> None:
-    """Deliver what is new of a datagram that starts at its session's next number or before."""
-    head, gram = heads[index], grams[index]
-    if head.sequence == 0:
-        if head.whole > 0:
-            note(log, Fault.UNSEQUENCED, gram.packet, gram.start, -1, 1)
-            _deliver(heads, grams, index, 0, known, lines, out, done, log)
+    """Deliver datagram `place` but for its first `again` messages, which were there before."""
+    many = head.whole - again
+    lines.counts[head.line, DELIVERED] += many
+    lines.counts[head.line, REPEATED] += again
+    if again > 0:
+        note(log, Fault.REPEATED, gram.packet, gram.start, -1, again)
+    if many == 0:
         return
-    if _was_early(known, known.passed[0] + index):
-        return
-    fresh = max(head.sequence + head.whole - known.expected[head.session], 0)
-    _repeat(head, gram, head.whole - fresh, lines, log)
-    if fresh > 0:
-        known.expected[head.session] += fresh
-        _deliver(heads, grams, index, head.whole - fresh, known, lines, out, done, log)
+    out[done[ROWS], 0], out[done[ROWS], 1] = place, again
+    done[ROWS] += 1
+    done[TAKEN] += many
+    known.delivered[head.session] += many
+    if head.sequence > 0:
+        known.expected[head.session] += many
+    else:
+        note(log, Fault.UNSEQUENCED, gram.packet, gram.start, -1, 1)
+    if known.first[0] == UNKNOWN:
+        known.first[0] = head.session
+    elif known.first[0] != head.session:
+        note(log, Fault.OTHER_SESSION, gram.packet, gram.start, -1, many)
 
 
 @jit
@@ -254,27 +217,31 @@ def order(
     """
     done, index = np.zeros(4, np.int64), 0
     while index < heads.size:
-        head, gram = heads[index], grams[index]
+        head, place = heads[index], index
         if head.session == NOT_MOLD:
             index += 1
             continue
-        expected, believed = known.expected[head.session], head.sound != 0
-        if head.sequence > max(expected, 0) and believed:
+        expected, sound = known.expected[head.session], head.sound != 0
+        ahead = head.sequence > max(expected, 0)
+        if ahead and sound:
             if not final and index + 1 + WINDOW > heads.size:
                 break
             if expected == UNKNOWN:
                 origin = _origin(heads, index)
                 known.begun[head.session] = known.expected[head.session] = origin
                 continue
-            if not _settle_gap(heads, grams, index, known, lines, out, gaps, done, log):
+            place = _instead(heads, grams, index, known, gaps, done, log)
+            if place == NOBODY:
                 continue
-            believed = False
-        if head.sequence > max(expected, 0):
-            _drop(head, gram, lines)
-        else:
-            _take(heads, grams, index, known, lines, out, done, log)
-        arrived(lines, head, gram, believed, log)
-        index += 1
+        chosen = heads[place]
+        if place == index and ahead:
+            lines.counts[head.line, DROPPED] += head.whole
+        elif place != index or not _was_early(known.early, known.waiting, known.passed[0] + index):
+            again = min(expected - chosen.sequence, chosen.whole) if chosen.sequence > 0 else 0
+            _choose(chosen, grams[place], place, again, known, lines, out, done, log)
+        if place == index:
+            arrived(lines, head, grams[index], sound and not ahead, log)
+            index += 1
     known.passed[0] += index
     done[SETTLED] = index
     return done

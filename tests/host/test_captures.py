@@ -377,13 +377,23 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
 
 def read(path):
-    return sum(records.size for records in Tape(Path(path)).records())
+    lines = [Path(path)] * int(copies)
+    return sum(r.size for r in Tape(Path(path), lines=lines, chunk_bytes=int(chunk)).records())
 
-small, large = sys.argv[1:]
+small, large, chunk, copies = sys.argv[1:]
 read(small)
 before = peak()
 print(read(large), peak() - before)
 """
+
+
+def growth(*words):
+    """How many messages the second file has, and how many bytes more its reading took."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", MEASURE, *map(str, words)], capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    return tuple(map(int, done.stdout.split()))
 
 
 @pytest.mark.parametrize("pack", ["plain", "gzip", "zstd"])
@@ -398,10 +408,17 @@ def test_a_file_of_a_day_is_read_in_bounded_memory(tmp_path, kind, pack):
         with pa.CompressedOutputStream(path, pack) if pack != "plain" else path.open("wb") as out:
             for _ in range(times):
                 out.write(piece)
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", MEASURE, *map(str, paths)], capture_output=True, text=True,
-        check=True,
-    )  # fmt: skip
-    count, growth = map(int, done.stdout.split())
+    count, more = growth(*paths, CHUNK_BYTES, 0)
     assert count == many * (100_000 // len(message))
-    assert growth < most < many * len(piece) / 3
+    assert more < most < many * len(piece) / 3
+
+
+def test_two_lines_are_merged_in_bounded_memory(tmp_path):
+    chunk, paths = 1 << 20, (tmp_path / "small", tmp_path / "large")
+    for path, size in zip(paths, (2 * chunk, 32 * chunk), strict=True):
+        count = size // len(pcap.record(0, pcap.frame(frame(b"S", 1, ADDS * 7))))
+        payloads = (frame(b"S", 1 + 35 * n, ADDS * 7) for n in range(count))
+        path.write_bytes(pcap.capture_file(payloads))
+    messages, more = growth(*paths, chunk, 1)
+    assert messages == 35 * count
+    assert more < 10 * chunk < paths[1].stat().st_size / 3
