@@ -1,7 +1,9 @@
 """The fold from wire bytes equals the golden model: levels, best prices, faults, live orders."""
 
+import contextlib
 import importlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,12 +20,17 @@ from tapeout.hdl.layout import Fault
 from tapeout.kernels.book.digest import digest, level_digest
 from tapeout.kernels.book.fold import Fold
 from tapeout.kernels.book.ladder import levels, taken
+from tapeout.kernels.orders import stash
+from tapeout.kernels.orders.store import ring
 from tapeout.kernels.tape.faults import BYTE, COUNT, MESSAGE, ledger
 from tapeout.kernels.tape.itch import SLACK
 
 YARDSTICK = Path(__file__).parents[2] / "benchmarks" / "yardstick.py"
 PENNIES = st.integers(1, 300).map(lambda cents: 1_000_000 + 100 * cents)
 ANY_TICK = st.integers(0, 99) | st.integers(999_990, 1_000_210)
+NEARBY = st.integers(0, 40)
+#: References that share buckets, homes and low bits, and the ends of the scale.
+SPARSE = NEARBY | st.integers(0, 20).map(lambda k: k << 40) | st.integers(2**64 - 8, 2**64 - 1)
 WILD = st.sampled_from([0, 1, 99, 100, 9_999, 10_000, 2**31, 2**32 - 100, 2**32 - 1])
 
 
@@ -35,7 +42,7 @@ def message(kind, locate=1, stamp=0, **fields):
 
 def book_messages(references, prices, locates=st.integers(1, 2)):
     """Streams of book messages, many of them at odds with the book."""
-    shares = st.sampled_from([0, 1, 2, 3, 5, 100, 2**32 - 1])
+    shares = st.sampled_from([0, 1, 2, 3, 5, 100, 2**15 - 1, 2**15, 2**32 - 1])
 
     @st.composite
     def one(draw):
@@ -105,15 +112,27 @@ def assert_equal(fold, model):
     assert digest(fold.levels) == model_digest(model)
 
 
+def folds():
+    """A fold with each store, all of them small."""
+    return {
+        "direct": Fold(64, largest=1 << 12),
+        "ring": Fold(store="ring", orders=128),
+        "growing ring": Fold(store="ring", orders=2, grows=True),
+        "auto": Fold(2, largest=32, store="auto", orders=2),
+    }
+
+
+@pytest.mark.parametrize("store", folds())
 @pytest.mark.parametrize(
     "prices", [PENNIES, ANY_TICK | PENNIES, WILD | ANY_TICK], ids=["pennies", "ticks", "wild"]
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
-def test_books_are_the_models(prices, data):
-    pieces = data.draw(book_messages(st.integers(0, 40), prices))
+def test_books_are_the_models(prices, store, data):
+    references = NEARBY if store == "direct" else SPARSE
+    pieces = data.draw(book_messages(references, prices))
     wire, end = laid_out(pieces)
-    fold = Fold(64)
+    fold = folds()[store]
     cut = len(b"".join(pieces[: len(pieces) // 2]))
     got = []
     for extents in ([[0, cut], [cut, cut]], [[cut, end]]):
@@ -123,6 +142,104 @@ def test_books_are_the_models(prices, data):
     assert at == end
     assert got == tops
     assert_equal(fold, model)
+
+
+@given(st.lists(book_messages(SPARSE, PENNIES | WILD), max_size=4), st.data())
+@settings(max_examples=40)
+def test_best_prices_may_be_wanted_now_and_then(parts, data):
+    fold, before = Fold(store="ring", orders=128), []
+    for part in parts:
+        wire, end = laid_out(part)
+        wanted, earlier = data.draw(st.booleans()), len(modelled(before)[1])
+        rows, _ = fold.update(wire, np.array([[0, end]]), tops=wanted)
+        before += part
+        model, tops = modelled(before)
+        assert [tuple(row) for row in rows.tolist()] == (tops[earlier:] if wanted else [])
+        assert_equal(fold, model)
+
+
+@given(book_messages(SPARSE, PENNIES), st.integers(1, 6), st.integers(1, 3))
+@settings(max_examples=60)
+def test_a_full_ring_refuses_after_what_came_before(pieces, orders, stashed):
+    wire, end = laid_out(pieces)
+    fold = Fold(store="ring", orders=orders)
+    fold.store = ring(orders, stashed)
+    try:
+        fold.update(wire, np.array([[0, end]]))
+    except ValueError as refused:
+        at = int(re.search(r" at byte (\d+) with ", str(refused))[1])
+        starts = np.cumsum([2, *map(len, pieces)])
+        pieces = pieces[: int(np.flatnonzero(starts == at)[0])]
+    model, _ = modelled(pieces)
+    assert fold.live_orders == len(model.orders)
+    assert digest(fold.levels) == model_digest(model)
+
+
+def test_a_full_ring_says_whose_order_has_no_room():
+    add = {"side": "B", "shares": 7, "price": 100}
+    pieces = [message("A", order_reference=k << 40, **add) for k in range(6)]
+    wire, end = laid_out(pieces)
+    fold = Fold(store="ring", orders=4)
+    fold.store = ring(4, 1)
+    with pytest.raises(ValueError, match=r"^reference must have room in a ring for 4 orders; "
+                       r"got 5497558138880 at byte 192 with 5 live, 1 of them in a stash for 1$"
+                       ):  # fmt: skip
+        fold.update(wire, np.array([[0, end]]))
+    assert levels(fold.levels, 2).tolist() == [[100, 35]]
+
+
+def test_a_store_of_no_known_kind_is_refused():
+    with pytest.raises(ValueError, match=r"^store must be direct, ring or auto; got 'hash'$"):
+        Fold(store="hash")
+
+
+def test_beyond_its_limit_a_direct_store_becomes_a_ring():
+    add = {"side": "B", "shares": 40_000, "price": 100}
+    pieces = [message("A", order_reference=k, **add) for k in (*range(50), 2**64 - 1)]
+    wire, end = laid_out(pieces)
+    fold = Fold(2, largest=64, store="auto")
+    fold.update(wire, np.array([[0, end - len(pieces[-1])]]))
+    assert not fold.store.is_ring
+    fold.update(wire, np.array([[end - len(pieces[-1]), end]]))
+    assert fold.store.is_ring
+    assert fold.store.live.tolist() == [51, 51]
+    assert levels(fold.levels, 2).tolist() == [[100, 51 * 40_000]]
+
+
+@given(st.lists(st.tuples(SPARSE, st.booleans()), max_size=200), st.sampled_from([4, 16, 128]))
+def test_a_stash_is_a_dictionary(steps, places):
+    words, plain = stash.stash(places), {}
+    for reference, adds in steps:
+        at = stash.look_up(words, np.uint64(reference))
+        assert (int(words[at + stash.RESTING]) if at != stash.ABSENT else None) == plain.get(
+            reference
+        )
+        if at != stash.ABSENT and not adds:
+            stash.drop(words, at)
+            del plain[reference]
+        elif at == stash.ABSENT and adds and len(plain) < stash.room(words):
+            plain[reference] = len(plain) << 32 | 1
+            stash.put(words, np.uint64(reference), np.uint64(plain[reference]), np.uint64(3))
+    assert np.count_nonzero(words[::3]) == len(plain)
+
+
+@settings(max_examples=30)
+@given(book_messages(SPARSE, PENNIES | WILD))
+def test_nothing_is_written_beside_the_buffers(pieces):
+    """Of the wire's raw loads none stores; what a block stores may not leave its buffers."""
+    wire, end = laid_out(pieces)
+    for fold in folds().values():
+        guarded, arrays = [], {}
+        for name, array in fold._block._asdict().items():
+            room = np.full(array.size + 256, 77, array.dtype)
+            room[128:-128] = array
+            arrays[name], _ = room[128:-128], guarded.append(room)
+        fold._block = type(fold._block)(**arrays)
+        with contextlib.suppress(ValueError):
+            fold.update(wire, np.array([[0, end]]), tops=True)
+        for room in guarded:
+            assert (room[:128] == 77).all()
+            assert (room[-128:] == 77).all()
 
 
 @given(book_messages(st.integers(0, 2**12), PENNIES))
@@ -201,9 +318,10 @@ def hostile(seed, count):
 def play_hostile(count=20_000):
     pieces = list(hostile(1, count))
     wire, end = laid_out(pieces)
-    fold = Fold(2)
-    fold.update(wire, np.array([[0, end]]), tops=True)
-    assert_equal(fold, modelled(pieces)[0])
+    model, _ = modelled(pieces)
+    for fold in (Fold(2), Fold(store="ring", orders=64, grows=True)):
+        fold.update(wire, np.array([[0, end]]), tops=True)
+        assert_equal(fold, model)
 
 
 def test_a_long_hostile_stream_is_the_models():
@@ -220,6 +338,10 @@ def test_the_yardstick_builds_the_same_books(monkeypatch):
     model, _ = modelled(pieces)
     assert plain.digest() == model_digest(model)
     assert plain.ledger[:, COUNT].tolist() == [model.faults[fault] for fault in Fault] + [0]
+    for fold in (Fold(2), Fold(store="ring", orders=1024), Fold(2, 64, store="auto", orders=2)):
+        fold.update(wire, np.array([[0, end]]))
+        assert digest(fold.levels) == plain.digest()
+        assert (fold.ledger[:, :3] == plain.ledger[:, :3]).all()
 
 
 @pytest.mark.slow
