@@ -11,11 +11,12 @@ from pathlib import Path
 
 import harness
 import page
+import plot
 
 HERE = Path(__file__).parent
 #: Those that have something to measure on a GPU.
 GPU = ("covariance", "factors", "var")
-NOT_BENCHMARKS = ("all", "harness", "inputs", "page", "yardstick")
+NOT_BENCHMARKS = ("all", "harness", "inputs", "page", "plot", "yardstick")
 
 
 def main() -> int:
@@ -45,6 +46,7 @@ def main() -> int:
     if lines and not failed:
         _keep(HERE / "results" / f"{asked.device}.jsonl", "".join(lines))
         page.write(asked.dirty)
+        plot.draw("".join(lines))
     return bool(failed)
 
 

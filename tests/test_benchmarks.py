@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parents[1] / "benchmarks"
-NOT_BENCHMARKS = ("all", "harness", "inputs", "page", "yardstick")
+NOT_BENCHMARKS = ("all", "harness", "inputs", "page", "plot", "yardstick")
 BENCHMARKS = sorted(path for path in HERE.glob("*.py") if path.stem not in NOT_BENCHMARKS)
 ROW = {
     "benchmark": str, "case": str, "value": float, "unit": str, "clock": str, "peer": str,
@@ -95,7 +95,7 @@ def house(tmp_path):
     inside = tmp_path / "benchmarks"
     (inside / "results").mkdir(parents=True)
     (tmp_path / "docs").mkdir()
-    for name in ("all.py", "harness.py", "page.py"):
+    for name in ("all.py", "harness.py", "page.py", "plot.py"):
         shutil.copy(HERE / name, inside)
     (inside / "fake.py").write_text(FAKE)
     (inside / "results" / "cpu.jsonl").write_text("")
