@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tapeout.kernels._jit import jit, jit_inner
+from tapeout.kernels._jit import jit_inner, jit_lean
+from tapeout.kernels.book.bits import prefetch
 from tapeout.kernels.tape.record import Ints
 
 FIRST_ROOM = 16  # levels a side starts with room for
@@ -23,12 +24,34 @@ def with_room(pool: Ints, used: int, more: int) -> Ints:
     return larger
 
 
-@jit
+@jit_lean
 def short_of(runs: Ints, pool: Ints, used: Ints, side: int) -> int:
     """How many more pool entries one insertion on `side` needs than there are; 0 where it fits."""
     if runs[side, LEVELS] < runs[side, ROOM]:
         return 0
     return max(used[0] + max(2 * runs[side, ROOM], FIRST_ROOM) - pool.shape[0], 0)
+
+
+@jit_lean
+def best(runs: Ints, pool: Ints, side: int) -> tuple[int, int]:
+    """Price and lots of the best level of a side; zeros where there is none."""
+    if runs[side, LEVELS] == 0:
+        return 0, 0
+    at = runs[side, START] + runs[side, LEVELS] - 1
+    return pool[at, PRICE], pool[at, LOTS]
+
+
+@jit_lean
+def ask_runs(runs: Ints, locate: int) -> None:
+    """Ask for where the two sides of an instrument are, which will soon be read."""
+    prefetch(runs, np.uint64(2 * runs.shape[1] * locate))
+
+
+@jit_lean
+def ask_best(runs: Ints, pool: Ints, locate: int) -> None:
+    """Ask for the best levels of both sides."""
+    for side in range(2 * locate, 2 * locate + 2):
+        prefetch(pool, np.uint64(2 * (runs[side, START] + runs[side, LEVELS])))
 
 
 @jit_inner

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from tapeout.kernels._jit import jit
-from tapeout.kernels.book.bits import leading_zeros
+from tapeout.kernels._jit import jit_lean
+from tapeout.kernels.book.bits import leading_zeros, prefetch
 
 #: (S, 3) uint64, S a power of two. A slot is the reference, price << 32 | shares, and attribution
 #: << 32 | one more than the side index (2 * locate for bids, one more for asks): a free slot has
@@ -13,7 +13,7 @@ from tapeout.kernels.book.bits import leading_zeros
 Orders = np.ndarray[Any, np.dtype[np.uint64]]
 
 REFERENCE, RESTING, SIDE = range(3)
-FREE, ONE = np.uint64(0), np.uint64(1)
+FREE, ONE, THREE = np.uint64(0), np.uint64(1), np.uint64(3)
 FULLEST = 0.5  # share of slots taken; linear probing stays short below it
 MISSING = -1
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -26,7 +26,7 @@ def orders(capacity: int = 1 << 16) -> Orders:
     return np.zeros((capacity, 3), np.uint64)
 
 
-@jit
+@jit_lean
 def _home(slots: Orders, reference: Any) -> int:
     """The slot a reference would like best: Fibonacci hashing (Knuth vol. 3, 6.4), twice.
 
@@ -38,7 +38,7 @@ def _home(slots: Orders, reference: Any) -> int:
     return np.int64(mixed >> leading_zeros(np.uint64(slots.shape[0] - 1)))
 
 
-@jit
+@jit_lean
 def find(slots: Orders, reference: int) -> int:
     """The slot of a live order, or MISSING."""
     wanted, mask = np.uint64(reference), slots.shape[0] - 1
@@ -50,19 +50,25 @@ def find(slots: Orders, reference: int) -> int:
     return MISSING
 
 
-@jit
+@jit_lean
+def ask_order(slots: Orders, reference: Any) -> None:
+    """Ask for the slot of a reference, which will soon be looked for."""
+    prefetch(slots, THREE * np.uint64(_home(slots, reference)))
+
+
+@jit_lean
 def side_of(slots: Orders, slot: int) -> int:
     """The side index of the order in a taken slot."""
     return np.int64((slots[slot, SIDE] & LOW_HALF) - ONE)
 
 
-@jit
+@jit_lean
 def attribution_of(slots: Orders, slot: int) -> Any:
     """The market participant of the order in a taken slot, as in its record; 0 for none."""
     return slots[slot, SIDE] >> HALF
 
 
-@jit
+@jit_lean
 def insert(slots: Orders, reference: int, resting: int, side: int, attribution: Any) -> None:
     """Store an order whose reference is not live; there must be room."""
     slot, mask = _home(slots, np.uint64(reference)), slots.shape[0] - 1
@@ -73,7 +79,7 @@ def insert(slots: Orders, reference: int, resting: int, side: int, attribution: 
     slots[slot, SIDE] = np.uint64(attribution) << HALF | np.uint64(side) + ONE
 
 
-@jit
+@jit_lean
 def remove(slots: Orders, slot: int) -> None:
     """Free a slot and close the run behind it (Knuth vol. 3, 6.4, Algorithm R)."""
     mask = slots.shape[0] - 1
@@ -88,7 +94,7 @@ def remove(slots: Orders, slot: int) -> None:
     slots[hole, SIDE] = FREE
 
 
-@jit
+@jit_lean
 def _move(old: Orders, new: Orders) -> None:
     for slot in range(old.shape[0]):
         if old[slot, SIDE] != FREE:

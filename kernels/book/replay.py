@@ -9,14 +9,15 @@ import numpy as np
 
 from tapeout.hdl.book.layout import Kind
 from tapeout.hdl.layout import Fault
-from tapeout.kernels._jit import jit
-from tapeout.kernels.book.levels import LEVELS, LOTS, PRICE, START, put, short_of, take
+from tapeout.kernels._jit import jit_lean
+from tapeout.kernels.book.levels import ask_best, ask_runs, best, put, short_of, take
 from tapeout.kernels.book.orders import (
     HALF,
     LOW_HALF,
     MISSING,
     RESTING,
     Orders,
+    ask_order,
     attribution_of,
     find,
     insert,
@@ -38,6 +39,7 @@ from tapeout.kernels.tape.record import (
 
 BID, ASK, NO_SIDE = 1, -1, 0
 BUY, SELL, YES, PRICED = ord("B"), ord("S"), ord("Y"), ord("C")
+FAR, NEAR = 16, 8  # records between asking for memory and its use
 LOCATE_SHIFT, TIME_MASK = np.uint64(STAMP_BITS), np.uint64(STAMP_MASK)
 
 #: What a message type does to a book.
@@ -75,7 +77,7 @@ def book() -> Book:
     return Book(orders(), one, runs, pool, one.copy(), quote, states)
 
 
-@jit
+@jit_lean
 def _write(
     event: Any, record: Any, midnight_ns: int, kind: int, side: int, price: int, lots: int,
     mpid: Any,
@@ -98,7 +100,7 @@ def _write(
     event.code = 0
 
 
-@jit
+@jit_lean
 def _off_book(event: Any, record: Any, midnight_ns: int, action: int, states: Ints) -> None:
     """A trade, the breaking of one, or a trading state: nothing displayed changes."""
     locate, lots = np.int64(record.stamp >> LOCATE_SHIFT), np.int64(record.shares)
@@ -116,7 +118,7 @@ def _off_book(event: Any, record: Any, midnight_ns: int, action: int, states: In
     event.printable = action != BREAK
 
 
-@jit
+@jit_lean
 def _target(record: Any, action: int, slots: Orders) -> tuple[int, int, int]:
     """The slot of the order a record is about, the side it is on, and what forbids to apply it."""
     locate = np.int64(record.stamp >> LOCATE_SHIFT)
@@ -131,14 +133,14 @@ def _target(record: Any, action: int, slots: Orders) -> tuple[int, int, int]:
     return slot, side_of(slots, slot), MISSING
 
 
-@jit
+@jit_lean
 def _attribution(record: Any, action: int, slots: Orders, slot: int) -> Any:
     """The market participant of the order a record adds, or is about."""
     told = action == ADD or slot == MISSING
     return np.uint64(record.mpid) if told else attribution_of(slots, slot)
 
 
-@jit
+@jit_lean
 def _replaceable(record: Any, slots: Orders) -> int:
     """What forbids to replace a live order, or MISSING."""
     if find(slots, record.other) != MISSING:
@@ -146,7 +148,7 @@ def _replaceable(record: Any, slots: Orders) -> int:
     return MISSING if record.shares > 0 else Fault.ZERO_SHARES
 
 
-@jit
+@jit_lean
 def _leave(
     event: Any, record: Any, action: int, midnight_ns: int, slot: int,
     slots: Orders, live: Ints, runs: Ints, pool: Ints,
@@ -175,7 +177,7 @@ def _leave(
     return lots, fault
 
 
-@jit
+@jit_lean
 def _enter(
     event: Any, record: Any, action: int, midnight_ns: int, side: int, mpid: Any,
     slots: Orders, live: Ints, runs: Ints, pool: Ints, used: Ints,
@@ -194,58 +196,49 @@ def _enter(
     return MISSING
 
 
-@jit
+@jit_lean
 def _requote(runs: Ints, pool: Ints, quote: Ints, locate: int, event: Any, out: Any) -> int:
     """Fill in the quote of `locate` if it changed; 1 if so."""
-    best = out
-    best.bid_ticks, best.bid_lots, best.ask_ticks, best.ask_lots = 0, 0, 0, 0
-    side = 2 * locate
-    if runs[side, LEVELS] > 0:
-        at = runs[side, START] + runs[side, LEVELS] - 1
-        best.bid_ticks, best.bid_lots = pool[at, PRICE], pool[at, LOTS]
-    if runs[side + 1, LEVELS] > 0:
-        at = runs[side + 1, START] + runs[side + 1, LEVELS] - 1
-        best.ask_ticks, best.ask_lots = pool[at, PRICE], pool[at, LOTS]
+    bid, bid_lots = best(runs, pool, 2 * locate)
+    ask, ask_lots = best(runs, pool, 2 * locate + 1)
     if (
-        quote[locate, 0] == best.bid_ticks
-        and quote[locate, 1] == best.bid_lots
-        and quote[locate, 2] == best.ask_ticks
-        and quote[locate, 3] == best.ask_lots
+        quote[locate, 0] == bid
+        and quote[locate, 1] == bid_lots
+        and quote[locate, 2] == ask
+        and quote[locate, 3] == ask_lots
     ):
         return 0
-    quote[locate, 0], quote[locate, 1] = best.bid_ticks, best.bid_lots
-    quote[locate, 2], quote[locate, 3] = best.ask_ticks, best.ask_lots
-    best.exchange_ns, best.arrival_ns = event.exchange_ns, event.arrival_ns
-    best.sequence, best.instrument = event.sequence, locate
+    quote[locate, 0], quote[locate, 1] = bid, bid_lots
+    quote[locate, 2], quote[locate, 3] = ask, ask_lots
+    out.bid_ticks, out.bid_lots, out.ask_ticks, out.ask_lots = bid, bid_lots, ask, ask_lots
+    out.exchange_ns, out.arrival_ns = event.exchange_ns, event.arrival_ns
+    out.sequence, out.instrument = event.sequence, locate
     return 1
 
 
-@jit
+@jit_lean
 def _crossed(quote: Ints, locate: int) -> bool:
     """Whether both sides are there and the bid is not below the ask."""
     both = quote[locate, 1] > 0 and quote[locate, 3] > 0
     return both and quote[locate, 0] >= quote[locate, 2]
 
 
-@jit
+@jit_lean
+def _ask_ahead(records: Records, index: int, slots: Orders, runs: Ints, pool: Ints) -> None:
+    """Ask for what records some way on will touch, so that it is near when their turn comes."""
+    if index + FAR < records.size:
+        ask_order(slots, records[index + FAR].subject)
+        ask_runs(runs, np.int64(records[index + FAR].stamp >> LOCATE_SHIFT))
+    if index + NEAR < records.size:
+        ask_best(runs, pool, np.int64(records[index + NEAR].stamp >> LOCATE_SHIFT))
+
+
+@jit_lean
 def replay(
-    records: Records,
-    start: int,
-    midnight_ns: int,
-    wanted: Any,
-    slots: Orders,
-    live: Ints,
-    runs: Ints,
-    pool: Ints,
-    used: Ints,
-    quote: Ints,
-    states: Ints,
-    events: Events,
-    quotes: Quotes,
-    log: Ledger,
-    rows: int,
-    quoted: int,
-) -> tuple[int, int, int]:
+    records: Records, start: int, midnight_ns: int, wanted: Any,
+    slots: Orders, live: Ints, runs: Ints, pool: Ints, used: Ints, quote: Ints, states: Ints,
+    events: Events, quotes: Quotes, log: Ledger, rows: int, quoted: int,
+) -> tuple[int, int, int]:  # fmt: skip
     """Fold `records[start:]` into the books of `Book(slots, ..., states)`.
 
     `wanted` (65536,) tells which locates to follow. Records of the others are passed over, unless
@@ -255,6 +248,7 @@ def replay(
     and go on), and the rows that stand in `events` and `quotes`.
     """
     for index in range(start, records.size):
+        _ask_ahead(records, index, slots, runs, pool)
         record = records[index]
         action = ACTION[record.type]
         if action == NOTHING or record.flags & WELL_FORMED == 0:
