@@ -1,5 +1,10 @@
 """Typed columns equal the golden model field by field, and are the message again when encoded."""
 
+import os
+import random
+import subprocess
+import sys
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -192,3 +197,31 @@ def test_only_batches_of_the_type_are_encoded():
     batch = typed([encode("D")])["D"]
     with pytest.raises(ValueError, match=r"batch must have the schema of 'A'; got \['exchange_ns'"):
         wire_messages("A", batch, MIDNIGHT)
+
+
+def play_hostile():
+    """Random messages of every type and of none, of any locate, through both ways in."""
+    rng = random.Random(3)
+    messages = [
+        body(rng.choice(ALL), rng.randbytes(rng.randrange(1, 50)))
+        if rng.randrange(5)
+        else rng.randbytes(rng.randrange(1, 60))
+        for _ in range(2 * STEP + 9)
+    ]
+    raw = b"".join(len(message).to_bytes(2) + message for message in messages)
+    wire = np.frombuffer(raw + bytes(itch.SLACK), np.uint8).copy()
+    bare, taken, at = bare_columns(wire, 0, len(raw), 7, ALL, EVERYTHING, 0, len(messages))
+    assert (taken, at) == (len(messages), len(raw))
+    known = columns(*located(messages), ALL, EVERYTHING, 0)
+    assert bare.layout.rows.tolist() == known.layout.rows.tolist()
+
+
+@pytest.mark.slow
+def test_no_index_leaves_its_array(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", "import runpy, sys; runpy.run_path(sys.argv[1])['play_hostile']()",
+         __file__],
+        env={**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
