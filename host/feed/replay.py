@@ -18,6 +18,8 @@ from tapeout.market.books import Books
 from tapeout.market.events import BOOK_EVENTS, event_batch
 from tapeout.units import span_ns
 
+LARGE = 1 << 28  # bytes of a source that are worth compiling the fold for
+
 
 class Change(NamedTuple):
     """What one stretch of messages did to the books; views that the next stretch overwrites."""
@@ -149,10 +151,26 @@ def events(source: str | Path | Tape) -> pa.RecordBatchReader:
 
 def books(source: str | Path | Tape) -> Books:
     """Every instrument's book at the end of a capture; parameters as for `events`."""
-    replay = Replay(_opened(source))
+    tape = _opened(source)
+    if tape.plain and tape.source.container != "soup" and tape.source.size >= LARGE:
+        return _folded(tape)
+    replay = Replay(tape)
     for _ in replay:
         pass
     return replay.books
+
+
+def _folded(tape: Tape) -> Books:
+    """The same, straight from the wire: takes longer to compile, and half the time to run."""
+    books, bare = Books(tape.ledger), tape.source.container == "itch"
+    for stretch in tape.stretches():
+        with tape.meter.timing("books") as reading:
+            books.fold(stretch.wire, stretch.messages, stretch.records, bare=bare)
+            reading.items += stretch.messages.size
+        if tape.strict:
+            tape.stop_at_fault()
+    books.directory, books.stale = tape.directory, tape.stale
+    return books
 
 
 def bars(source: str | Path | Tape, every: str | int = "1min") -> Bars:

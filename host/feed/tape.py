@@ -30,7 +30,6 @@ from tapeout.progress import Progress, Silent
 
 BACKWARDS = np.iinfo(np.int64).min
 
-
 Paths = str | Path | Sequence[str | Path]
 
 
@@ -111,9 +110,7 @@ class Tape:
         progress: Progress | None = None,
         chunk_bytes: int = CHUNK_BYTES,
     ) -> None:
-        self.path = path
-        self.strict = strict
-        self.date = date
+        self.path, self.strict, self.date = path, strict, date
         self.meter = meter or Meter()
         self.ledger = ledger()
         self.types = np.zeros(256, np.int64)
@@ -147,6 +144,11 @@ class Tape:
     def messages(self) -> int:
         """Messages read so far, of all instruments."""
         return int(self.ledger[BEFORE, MESSAGE])
+
+    @property
+    def plain(self) -> bool:
+        """Whether all instruments are wanted, and no snapshot takes over."""
+        return not self._directory.asked and self._snapshot is None
 
     @property
     def findings(self) -> list[Finding]:
