@@ -40,7 +40,7 @@ class Replay:
     ----------
     tape : Tape
     books : Books
-        As they stand after the last stretch; at the end they know the directory, and what is stale.
+        As they stand after the last stretch, with what is stale; the directory comes at the end.
     """
 
     def __init__(self, tape: Tape) -> None:
@@ -54,13 +54,14 @@ class Replay:
             with self.tape.meter.timing("books") as reading:
                 if stretch.marks or self._lost:
                     events, quotes = self._fold_marked(stretch)
+                    self.books.stale = self.tape.stale
                 else:
                     events, quotes = self._fold(stretch.records, 0)
                 reading.items += stretch.records.size
             if self.tape.strict:
                 self.tape.stop_at_fault()
             yield Change(stretch, events, quotes)
-        self.books.directory, self.books.stale = self.tape.directory, self.tape.stale
+        self.books.directory = self.tape.directory
 
     def _fold(self, records: Records, at: int) -> tuple[Events, Quotes]:
         """Fold in records, before which `at` of the stretch came."""

@@ -129,7 +129,7 @@ class Tape:
         self._bare = self.source.container in ("itch", "soup")
         self._stream: SoupBinTcp | None = None
         for source in self._sources if lines or retransmitted else ():
-            must_be_packets("lines", source)
+            must_be_packets("path" if source is self.source else "lines", source)
         log.info(
             "capture opened",
             extra={"container": self.source.container, "compression": self.source.compression},

@@ -207,6 +207,8 @@ def test_a_line_must_be_a_capture_of_packets(tmp_path):
     for name in ("lines", "retransmitted"):
         with pytest.raises(FeedError, match=f"{name} must be a capture of packets; .*bare holds b"):
             delivered(tapeout.read(a, **{name: bare}))
+        with pytest.raises(FeedError, match=r"path must be a capture of packets; .*bare holds b"):
+            tapeout.read(bare, **{name: a})
 
 
 @pytest.mark.parametrize("chunk", [700, 4_096])
