@@ -272,3 +272,23 @@ def test_no_file_that_is_read_is_written(tmp_path):
         for name in ("events", "bars", "run"):
             done = CliRunner().invoke(app, [name, str(day), option, str(other), "-o", str(other)])
             assert f"must be another than {other}; got {other}" in str(done.exception)
+
+
+@pytest.mark.parametrize("option", ["lines", "retransmitted", "snapshot"])
+def test_any_flipped_byte_of_what_is_read_beside_is_treated_or_refused(tmp_path, option):
+    """Nothing but `FeedError` leaves the reader; without one, the capture's own messages come."""
+    path, beside = written(tmp_path / "x", FEED, lost={3}), tmp_path / "s"
+    if option == "snapshot":
+        raw = soup([*FEED[:4], b"G" + b"4".rjust(20)])
+    else:
+        raw = written(tmp_path / "whole", FEED).read_bytes()
+    rng = np.random.default_rng(11)
+    for at in rng.choice(len(raw), 60, replace=False):
+        beside.write_bytes(raw[:at] + bytes([raw[at] ^ int(rng.integers(1, 256))]) + raw[at + 1 :])
+        try:
+            tape = tapeout.read(path, **{option: beside})
+            books = tapeout.books(tape)
+        except FeedError:
+            continue
+        assert tape.messages >= len(FEED) - 1
+        assert (tape.stale == {}) or books.stale == tape.stale
