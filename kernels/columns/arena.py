@@ -75,9 +75,8 @@ class Layout(NamedTuple):
 
     `rows` (S,) is how many messages of each type there are. `places` (S, C) is where the values of
     each column of `SOURCES` start; those of text are rows + 1 int32 offsets into what stands at
-    `texts` (S, C); `offsets` (S, C) bool says which have them. `plan` (S + 1, C + 1,
-    5) uint64 is the same as the compiled part reads it; its last row is where the heads of messages
-    nobody wants go, `STEP` of them at a time, behind all columns.
+    `texts` (S, C); `offsets` (S, C) bool says which have them. `plan` (S, C + 1, 5)
+    uint64 is the same as the compiled part reads it.
     """
 
     kinds: str
@@ -109,13 +108,11 @@ def layout(kinds: str, rows: Ints, arrived: bool) -> Layout:
     sizes = (values + behind) * (count > 0)
     ends = np.cumsum(sizes.ravel()).reshape(sizes.shape)
     places = ends - sizes
-    plan, end = np.zeros((len(kinds) + 1, MOST + 1, 5), np.uint64), int(sizes.sum())
+    plan = np.zeros((len(kinds), MOST + 1, 5), np.uint64)
     columns = (fills, STARTS[types], SPARE_BITS[types], places, places + values)
-    plan[:-1, :-1] = np.stack(columns, axis=-1)
-    plan[-1, HEAD, PLACES] = [end + 8 * STEP * at for at in HEAD]
-    size = end + 8 * STEP * len(HEAD)
+    plan[:, :-1] = np.stack(columns, axis=-1)
     texts, offsets = places + values, text & (count > 0)
-    return Layout(kinds, rows, arrived, places, texts, offsets, plan, size)
+    return Layout(kinds, rows, arrived, places, texts, offsets, plan, int(sizes.sum()))
 
 
 def _aligned(sizes: Ints) -> Ints:

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tapeout.kernels.columns.arena import HEAD, OFFSET_BYTES, STEP, Layout, layout
+from tapeout.kernels.columns.arena import OFFSET_BYTES, STEP, Layout, layout
 from tapeout.kernels.columns.fill import fill
 from tapeout.kernels.columns.find import Found, located, walked
 from tapeout.kernels.tape.moldudp import Messages
@@ -57,12 +57,12 @@ def _filled(wire: Bytes, found: Found, rows: Ints, kinds: str, midnight_ns: int)
     arena, some = np.empty(plan.size, np.uint8), len(kinds) + 1
     for place in plan.places[plan.offsets]:
         arena[place : place + OFFSET_BYTES] = 0
-    seen = np.zeros((some, plan.plan.shape[1]), np.uint64)
-    behind, done = np.zeros(some, np.uint64), np.zeros(some, np.uint64)
-    at, to = np.empty(some * STEP, np.int64), np.empty((some, len(HEAD)), np.uint64)
+    seen = np.zeros(plan.plan.shape[:2], np.uint64)
+    counts, done = np.zeros(some, np.uint64), np.zeros(some, np.uint64)
+    at, order = np.empty(some * STEP, np.int64), np.empty(some * STEP, np.int64)
     fill(
         wire, found, midnight_ns, plan.plan,
         arena, arena.view(np.uint16), arena.view(np.int32), arena.view(np.int64),
-        at, behind, done, to, seen,
+        at, order, counts, done, seen,
     )  # fmt: skip
-    return Columns(plan, arena, seen[:-1] != 0)
+    return Columns(plan, arena, seen != 0)

@@ -10,17 +10,22 @@ from tapeout.kernels.columns.arena import (
     ARRIVAL_AT,
     CLOCK_AT,
     END,
+    FILL,
     FINE_PRICE,
     HEAD,
     INT,
     LETTER,
     LOCATE_AT,
     LONG,
+    PLACES,
     PRICE,
     SEQUENCE_AT,
     SHORT,
     SOURCES,
+    SPARE,
+    START,
     STEP,
+    TEXTS,
     TRACKING_AT,
 )  # fmt: skip
 from tapeout.kernels.columns.find import Found
@@ -55,28 +60,35 @@ def _text(wire: Bytes, at: int, spare: Any, arena: Bytes, end: int) -> tuple[Any
 
 
 @jit_inner
-def _heads(
-    wire: Bytes, found: Found, first: int, last: int, midnight_ns: int, at: Ints, behind: Any,
-    to: Any, twos: Any, eights: Any,
-) -> None:  # fmt: skip
-    """Write the heads of the messages `first` to `last` into the columns of their slots.
-
-    Where each message starts goes to `at`, at the place `behind[slot]`, which moves on. `to` says
-    what that place must be raised by to be a row of each column of `HEAD`.
-    """
-    arrived = found.arrivals.size
+def _sorted(found: Found, first: int, last: int, at: Ints, order: Ints, counts: Any) -> None:
+    """Put where the messages `first` to `last` start, and which they are, by slot."""
+    counts[:] = 0
     for index in range(np.uint64(first), np.uint64(last)):
-        start, slot = found.starts[index], np.uint64(found.slots[index])
-        place = behind[slot]
-        behind[slot] = place + ONE
-        at[place] = start
+        slot = np.uint64(found.slots[index])
+        place = slot * BLOCK + counts[slot]
+        at[place], order[place] = found.starts[index], index
+        counts[slot] += ONE
+
+
+@jit_inner
+def _heads(
+    places: Any, wire: Bytes, found: Found, at: Ints, order: Ints, base: Any, count: Any,
+    done: Any, midnight_ns: int, twos: Any, eights: Any,
+) -> None:  # fmt: skip
+    """The columns of the head of `count` messages, behind the `done` rows they have."""
+    clock, number = (places[CLOCK_AT] >> THREE) + done, (places[SEQUENCE_AT] >> THREE) + done
+    locate, tracking = (places[LOCATE_AT] >> ONE) + done, (places[TRACKING_AT] >> ONE) + done
+    for row in range(count):
+        start = at[base + row]
         word = be64(wire, start + TRACKING_START)
-        eights[to[slot, CLOCK_AT] + place] = midnight_ns + np.int64(word & CLOCK_MASK)
-        eights[to[slot, SEQUENCE_AT] + place] = found.numbers[index]
-        twos[to[slot, LOCATE_AT] + place] = be16(wire, start + LOCATE_START)
-        twos[to[slot, TRACKING_AT] + place] = word >> CLOCK_BITS
-        if arrived != 0:
-            eights[to[slot, ARRIVAL_AT] + place] = found.arrivals[index]
+        eights[clock + row] = midnight_ns + np.int64(word & CLOCK_MASK)
+        eights[number + row] = found.numbers[np.uint64(order[base + row])]
+        twos[locate + row] = be16(wire, start + LOCATE_START)
+        twos[tracking + row] = word >> CLOCK_BITS
+    if found.arrivals.size > 0:
+        arrival = (places[ARRIVAL_AT] >> THREE) + done
+        for row in range(count):
+            eights[arrival + row] = found.arrivals[np.uint64(order[base + row])]
 
 
 @jit_inner
@@ -122,35 +134,33 @@ def _column(
 def fill(
     wire: Bytes, found: Found, midnight_ns: int, plan: Any,
     arena: Bytes, twos: Any, fours: Any, eights: Any,
-    at: Ints, behind: Any, done: Any, to: Any, seen: Any,
+    at: Ints, order: Ints, counts: Any, done: Any, seen: Any,
 ) -> None:  # fmt: skip
     """Fill the arena of a `Layout` made for what was found.
 
     `twos`, `fours` and `eights` are views of the arena, uint16, int32 and int64. The first offset
-    of every text must be 0. `seen` (S, C) uint64 receives, for columns of text, a word that is
-    not 0 if there are bytes beyond ASCII. `at` ((S + 1) * BLOCK,), `behind` and `done` (S + 1,),
-    zeros, and `to` (S + 1, 5) are room to work in.
+    of every text must be 0. `seen` (S, C) uint64 receives, for columns of text, a word that is not
+    0 if there are bytes beyond ASCII. `at`, `order` ((S + 1) * BLOCK,), `counts` and `done` (S + 1,
+    zeros) are room to work in.
     """
     for first in range(0, found.starts.size, STEP):
         last = min(first + STEP, found.starts.size)
+        _sorted(found, first, last, at, order, counts)
         for slot in range(np.uint64(plan.shape[0])):
-            behind[slot] = slot * BLOCK
-            for column in range(FIELDS):
-                shift = ONE if column == LOCATE_AT or column == TRACKING_AT else THREE
-                to[slot, column] = (plan[slot, column, 3] >> shift) + done[slot] - behind[slot]
-        _heads(wire, found, first, last, midnight_ns, at, behind, to, twos, eights)
-        for slot in range(np.uint64(plan.shape[0] - 1)):
-            base = slot * BLOCK
-            some = behind[slot] - base
+            some, base = counts[slot], slot * BLOCK
             if some == ZERO:
                 continue
+            _heads(
+                plan[slot, :, PLACES], wire, found, at, order, base, some, done[slot], midnight_ns,
+                twos, eights,
+            )  # fmt: skip
             for column in range(FIELDS, plan.shape[1]):
-                how = plan[slot, column, 0]
-                if how == END:
+                what = plan[slot, column]
+                if what[FILL] == END:
                     break
                 seen[slot, column] |= _column(
-                    how, np.int64(plan[slot, column, 1]), plan[slot, column, 2],
-                    plan[slot, column, 3], np.int64(plan[slot, column, 4]),
+                    what[FILL], np.int64(what[START]), what[SPARE], what[PLACES],
+                    np.int64(what[TEXTS]),
                     wire, at, base, some, done[slot], arena, twos, fours, eights,
                 )  # fmt: skip
             done[slot] += some
