@@ -53,11 +53,12 @@ def _stand(book: Ladder, side: Any) -> tuple[Any, Any]:
     """Bring the best price of a side up to date; returns its rank and its lots."""
     heads, at = book.heads, side * _WORDS
     top, place = near_best(heads, at, side)
-    heads[at | _TOP], heads[at | _TOP_LOTS] = top, book.near[place]
-    if (top == NONE) | (heads[at | _HIGH] & UNSURE != NONE):
+    lots, unsure = book.near[place], heads[at | _HIGH] & UNSURE
+    heads[at | _TOP], heads[at | _TOP_LOTS] = top, lots
+    if (top == NONE) | (unsure != NONE):
         stand(book, side)
         return heads[at | _TOP], heads[at | _TOP_LOTS]
-    return top, book.near[place]
+    return top, lots
 
 
 @jit_lean
