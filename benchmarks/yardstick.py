@@ -5,12 +5,14 @@ levels, best last, searched from the best. This is how the fastest published C++
 does the same work as the fold: every fault is seen and counted, and every crossed book.
 """
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tapeout import hdl, kernels
 from tapeout.hdl.layout import Fault
-from tapeout.kernels._jit import jit_inner, jit_lean
+from tapeout.kernels._jit import forget_stale, jit_inner, jit_lean
 from tapeout.kernels.book.blocks import (
     ENTERS,
     LEAVES,
@@ -38,6 +40,9 @@ SHORT = -1000  # no fault: a side has more levels than there is room for
 ROOM = 264  # levels a side; no power of two, so that the best levels do not share a cache set
 ALL_ONES = np.uint64(0xFFFFFFFF)
 
+
+#: What this file keeps on disk is made of those rooms' tables, too.
+forget_stale([Path(room.__path__[0]) for room in (kernels, hdl)] + [Path(__file__).parent])
 
 RESTING, OWNER, NOWHERE, OWNED = 0, 1, -1, np.uint64(2)
 

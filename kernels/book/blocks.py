@@ -6,8 +6,8 @@ import numpy as np
 
 from tapeout.hdl.itch.layout import MESSAGES, source
 from tapeout.hdl.layout import Fault
+from tapeout.kernels._bits import apart, prefetch, select
 from tapeout.kernels._jit import jit_lean
-from tapeout.kernels.book.bits import apart, prefetch, select
 from tapeout.kernels.tape.faults import Ledger, note
 from tapeout.kernels.tape.record import Ints
 from tapeout.kernels.tape.wire import Bytes, be16, be64

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from tapeout.hdl.layout import Fault
+from tapeout.kernels._bits import apart
 from tapeout.kernels._jit import jit_lean
-from tapeout.kernels.book.bits import apart
 from tapeout.kernels.book.blocks import (
     ENTERS,
     ENTRY,

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tapeout.hdl.layout import Fault
+from tapeout.kernels._bits import apart, leading_zeros, rotate_left, select, zeros
 from tapeout.kernels._jit import jit_inner, jit_lean
-from tapeout.kernels.book.bits import apart, leading_zeros, rotate_left, select, zeros
 from tapeout.kernels.book.blocks import (
     DONE,
     ENTRY,

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tapeout.kernels._bits import apart, prefetch, select
 from tapeout.kernels._jit import jit_inner, jit_lean
-from tapeout.kernels.book.bits import apart, prefetch, select
 from tapeout.kernels.book.blocks import (
     ENTRY,
     FOUND,

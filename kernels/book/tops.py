@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from tapeout.hdl.layout import Fault
+from tapeout.kernels._bits import apart, select
 from tapeout.kernels._jit import jit_inner, jit_lean
-from tapeout.kernels.book.bits import apart, select
 from tapeout.kernels.book.blocks import (
     BEGAN,
     BEGAN_LOTS,

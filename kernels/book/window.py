@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from tapeout.kernels._bits import apart, leading_zeros, rotate_left
 from tapeout.kernels._jit import jit_inner, jit_lean
-from tapeout.kernels.book.bits import apart, leading_zeros, rotate_left
 from tapeout.kernels.book.levels import LEVELS, LOTS, PRICE, START, put, take, with_spare
 from tapeout.kernels.tape.record import Ints
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from tapeout.kernels._bits import apart
 from tapeout.kernels._jit import jit_inner, jit_lean
-from tapeout.kernels.book.bits import apart
 
 OWNER, REFERENCE, RESTING = (np.uint64(word) for word in range(3))
 PLACE = np.uint64(3)  # words

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tapeout.kernels._bits import apart, zeros
 from tapeout.kernels._jit import jit_inner, jit_lean
-from tapeout.kernels.book.bits import apart, zeros
 from tapeout.kernels.orders import stash
 from tapeout.kernels.orders.stash import ABSENT, Stash
 from tapeout.kernels.orders.word import (
