@@ -8,6 +8,7 @@ import pyarrow as pa
 from tapeout.errors import DataError
 from tapeout.hdl.book.layout import Kind
 from tapeout.kernels.book import levels, orders, replay
+from tapeout.kernels.book.digest import Words, run_digests
 from tapeout.kernels.tape.faults import Ledger, ledger
 from tapeout.kernels.tape.record import EVENT_DTYPE, QUOTE_DTYPE, Events, Ints, Quotes, Records
 from tapeout.market.events import state_name, text
@@ -188,6 +189,32 @@ class Books:
         """The locates with any level on either side, ascending."""
         count = self._book.runs[:, levels.LEVELS].reshape(-1, 2).sum(axis=1)
         return np.flatnonzero(count)
+
+    def digest(self, instrument: int | str | None = None) -> int:
+        """One 64-bit number for a book, or for all: see `tapeout.hdl.book.digest`.
+
+        Equal books have equal digests, whoever built them; that of all is the xor of each.
+        """
+        found = self._digests()
+        if instrument is None:
+            return int(np.bitwise_xor.reduce(found))
+        return int(found[self._locate(instrument) if isinstance(instrument, str) else instrument])
+
+    def digests(self) -> pa.Table:
+        """The digest of every active instrument: `instrument`, `symbol`, `digest` (uint64)."""
+        active = self.active()
+        return pa.table(
+            {
+                "instrument": pa.array(active, pa.uint16()),
+                "symbol": pa.array([self.directory.get(int(at)) for at in active], pa.string()),
+                "digest": pa.array(self._digests()[active]),
+            }
+        )
+
+    def _digests(self) -> Words:
+        found = np.empty(self._book.runs.shape[0] // 2, np.uint64)
+        run_digests(self._book.runs, self._book.pool, found)
+        return found
 
     def quotes(self) -> pa.Table:
         """The best quote and the trading state of every active instrument.
