@@ -9,6 +9,7 @@ from tapeout.errors import DataError
 from tapeout.hdl.book.layout import Kind
 from tapeout.kernels.book import levels, orders, replay
 from tapeout.kernels.book.digest import Words, run_digests
+from tapeout.kernels.outputs.snapshot import snapshot
 from tapeout.kernels.tape.faults import Ledger, ledger
 from tapeout.kernels.tape.record import EVENT_DTYPE, QUOTE_DTYPE, Events, Ints, Quotes, Records
 from tapeout.market.events import state_name, text
@@ -178,6 +179,10 @@ class Books:
         locate = self._locate(instrument) if isinstance(instrument, str) else instrument
         code, reason = (int(word) for word in self._book.states[locate])
         return TradingState(state_name(code), text(reason)) if code else TradingState()
+
+    def snapshot(self, most: int) -> Quotes:
+        """The best `most` levels of every instrument that has any: (R,) LEVEL_DTYPE."""
+        return snapshot(self._book.runs, self._book.pool, self.active(), most)
 
     def _locate(self, symbol: str) -> int:
         for at, name in self.directory.items():

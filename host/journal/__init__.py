@@ -1,0 +1,1 @@
+"""Op tapes: a capture converted once, and any instrument of it replayed from then on."""
