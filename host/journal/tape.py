@@ -70,18 +70,21 @@ class OpTape:
             first += -(-other.rows // self._batch_rows) if self.format == "arrow" else other.rows
         rows = 0
         with self._reading():
-            if self.format == "arrow":
-                last = first + -(-entry.rows // self._batch_rows)
-                found = (self._file.get_batch(at) for at in range(first, last))
-            else:
-                found = self._rows(first, first + entry.rows)
-            for batch in found:
+            for batch in self._parts(entry, first):
                 if any(column.null_count for column in batch.columns):
                     raise ValueError("a value of it is null")
                 rows += batch.num_rows
                 yield batch
             if rows != entry.rows:
                 raise ValueError(f"{instrument} has {rows:,} ops, and not {entry.rows:,}")
+
+    def _parts(self, entry: Entry, first: int) -> Iterator[pa.RecordBatch]:
+        """The batches of an instrument that begins with batch or row `first`."""
+        if self.format == "arrow":
+            for at in range(first, first + -(-entry.rows // self._batch_rows)):
+                yield self._file.get_batch(at)
+        else:
+            yield from self._rows(first, first + entry.rows)
 
     def _rows(self, start: int, stop: int) -> Iterator[pa.RecordBatch]:
         """Rows of a Parquet file, from the row groups that have them."""
