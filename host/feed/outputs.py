@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from tapeout.clock import read_time
 from tapeout.feed.replay import Replay, opened
 from tapeout.feed.tape import Tape
 from tapeout.kernels.tape.record import Quotes
@@ -12,6 +13,7 @@ from tapeout.market.depth import DEPTH, check_levels, depth_batch
 from tapeout.market.quotes import QUOTES, TRADES, quote_batch, trade_batch
 from tapeout.units import span_ns
 
+REGULAR = ("09:30", "16:00")
 BATCH_ROWS = 1 << 16  # of depth, about
 
 
@@ -36,14 +38,17 @@ def trades(source: str | Path | Tape) -> pa.RecordBatchReader:
 
 
 def depth(
-    source: str | Path | Tape, every: str | int = "1s", levels: int = 10
+    source: str | Path | Tape,
+    every: str | int = "1s",
+    levels: int = 10,
+    hours: tuple[str, str] = REGULAR,
 ) -> pa.RecordBatchReader:
     """The best levels of every instrument on a grid of time, streaming: see `DEPTH`.
 
     A row is one level, bid and ask side by side: what a data frame filters, pivots and compresses
     well. The book at a time is as all messages stamped before it have left it, so the first level
-    at the end of a bar is the bar's closing quote. The grid counts from midnight and reaches from
-    the first message to the last.
+    at the end of a bar is the bar's closing quote. The grid begins at the first of `hours`, or
+    after the first message, and ends at the second, or before the last message.
 
     Parameters
     ----------
@@ -53,22 +58,26 @@ def depth(
         From one time to the next: "1s", "100ms", or nanoseconds.
     levels : int
         Of each side, 1 to 1,000.
+    hours : (str, str)
+        From when to when in New York, like ("04:00", "20:00").
 
     Raises
     ------
     DataError
         "levels must be from 1 to 1,000; got 0"
         "span must be like 1min, 30s or 250ms; got 'soon'"
+        "time must be like 09:30 or 09:30:05; got 'noon'"
     """
     check_levels(levels)
-    every_ns, replay = span_ns(every), Replay(opened(source))
-    return pa.RecordBatchReader.from_batches(DEPTH, _depths(replay, every_ns, levels))
+    grid = span_ns(every), read_time(hours[0]), read_time(hours[1])
+    batches = _depths(Replay(opened(source)), grid, levels)
+    return pa.RecordBatchReader.from_batches(DEPTH, batches)
 
 
-def _depths(replay: Replay, every_ns: int, levels: int) -> Iterator[pa.RecordBatch]:
+def _depths(replay: Replay, grid: tuple[int, int, int], levels: int) -> Iterator[pa.RecordBatch]:
     held: list[tuple[int, Quotes]] = []
     rows = 0
-    for time_ns in replay.until(every_ns):
+    for time_ns in replay.until(*grid):
         found = replay.books.snapshot(levels)
         held.append((time_ns, found))
         rows += found.size

@@ -12,6 +12,7 @@ from tapeout.kernels.tape.bars import Bar
 from tapeout.kernels.tape.record import timestamp
 from tapeout.market.depth import DEPTH
 from tapeout.market.quotes import QUOTES, TRADES
+from tapeout.units import span_ns
 
 SECOND = 1_000_000_000
 
@@ -20,14 +21,14 @@ def records_of(path):
     return np.concatenate([block.copy() for block in tapeout.read(path).records()])
 
 
-def modelled_depth(path, every_ns, levels):
+def modelled_depth(path, every_ns, levels, start, end):
     """Rows of `DEPTH`, from the golden model stepped message by message."""
     tape = tapeout.read(path)
     records = np.concatenate([block.copy() for block in tape.records()])
     times = np.maximum.accumulate(timestamp(records)).tolist()
-    model, rows, due = ModelBooks(), [], (times[0] // every_ns + 1) * every_ns
+    model, rows, due = ModelBooks(), [], start
     for time, record in zip(times, records, strict=True):
-        while time >= due:
+        while time >= due and due <= end:
             for locate in sorted({at for (at, _), held in model.levels.items() if held}):
                 bids, asks = (model.depth(locate, side, levels) for side in "BS")
                 for n in range(max(len(bids), len(asks))):
@@ -40,16 +41,21 @@ def modelled_depth(path, every_ns, levels):
     return rows
 
 
-@pytest.mark.parametrize(("every", "levels"), [("30min", 400), ("10min", 3), ("777s", 1)])
-def test_depth_is_the_models_at_every_time(capture, every, levels):
-    from tapeout.units import span_ns
-
-    found = tapeout.depth(capture[0], every, levels)
+@pytest.mark.parametrize(
+    ("every", "levels", "hours", "seconds"),
+    [
+        ("30min", 400, ("09:30", "16:00"), (34_200, 57_600)),
+        ("10min", 3, ("10:00:07", "11:30"), (36_007, 41_400)),
+        ("777s", 1, ("00:00", "24:00"), (0, 86_400)),
+    ],
+)
+def test_depth_is_the_models_at_every_time(capture, every, levels, hours, seconds):
+    found = tapeout.depth(capture[0], every, levels, hours)
     assert isinstance(found, pa.RecordBatchReader)
     table = found.read_all()
     assert table.schema == DEPTH
-    want = modelled_depth(capture[0], span_ns(every), levels)
-    assert len(want) > 100
+    want = modelled_depth(capture[0], span_ns(every), levels, *(at * SECOND for at in seconds))
+    assert len(want) >= 100
     assert [tuple(row.values()) for row in table.to_pylist()] == want
 
 
@@ -68,7 +74,7 @@ def test_a_quiet_book_is_told_at_every_time(tmp_path):
         raw += len(one).to_bytes(2) + one
     path = tmp_path / "three.itch"
     path.write_bytes(raw)
-    table = tapeout.depth(path, "1s", 2).read_all()
+    table = tapeout.depth(path, "1s", 2, ("00:00", "24:00")).read_all()
     seconds = [(at // SECOND) for at in table["time_ns"].to_pylist()]
     assert seconds == [1, 2, 3, 4, 5, 6, 7]
     assert table["ask_ticks"].to_pylist() == [None] * 5 + [200] * 2
@@ -95,6 +101,8 @@ def test_the_first_level_at_a_bars_end_is_its_closing_quote(capture):
     [
         ({"levels": 0}, "levels must be from 1 to 1,000; got 0"),
         ({"levels": 1_001}, "levels must be from 1 to 1,000; got 1,001"),
+        ({"hours": ("noon", "16:00")}, "time must be like 09:30 or 09:30:05; got 'noon'"),
+        ({"hours": ("09:30", "24:01")}, "time must be like 09:30 or 09:30:05; got '24:01'"),
         ({"every": "soon"}, "span must be like 1min, 30s or 250ms; got 'soon'"),
     ],
 )
@@ -112,7 +120,7 @@ def test_depth_to_twenty_levels_is_lobsters(data, figure, tmp_path):
     times = (messages[0].iloc[:673] * 1e9).round().astype(int).to_numpy()
     truth = truth.to_numpy().reshape(672, 50, 4)
     every, compared = 1_000_000, 0
-    for batch in tapeout.depth(path, every, 20):
+    for batch in tapeout.depth(path, every, 20, ("09:30", "09:30:11")):
         frame = batch.to_pandas()
         frame = frame[frame.time_ns <= times[-1]]
         for at, levels in frame.groupby("time_ns"):
