@@ -16,6 +16,7 @@ from tapeout.kernels.book.digest import side_digest
 from tapeout.kernels.outputs import dense
 from tapeout.kernels.tape.record import Ints
 from tapeout.market.books import Depth, Level
+from tapeout.market.events import KINDS
 
 _NO_QUOTES = np.empty((5, 0), np.int64)
 _TICKS = ("bid_ticks", "bid_lots", "ask_ticks", "ask_lots")
@@ -129,9 +130,17 @@ def digests(source: str | Path | Tape | OpTape) -> Iterator[tuple[int, str | Non
 
 def _columns(batch: pa.RecordBatch) -> dense.Columns:
     """The columns a replay reads, without a copy."""
-    kinds = batch.column("kind").indices
     lots, prices, sides = (batch.column(name) for name in ("lots", "price_ticks", "side"))
-    return dense.Columns(*(column.to_numpy() for column in (lots, prices, kinds, sides)))
+    columns = (column.to_numpy() for column in (lots, prices, _kinds(batch.column("kind")), sides))
+    return dense.Columns(*columns)
+
+
+def _kinds(column: pa.DictionaryArray) -> pa.Array:
+    """The kind of each op as a number, whatever order the file has its words in."""
+    words = column.dictionary.to_pylist()
+    if words == KINDS[: len(words)]:
+        return column.indices
+    return pa.array([KINDS.index(word) for word in words], pa.int8()).take(column.indices)
 
 
 def _quotes(batch: pa.RecordBatch, found: Ints) -> pa.RecordBatch:
