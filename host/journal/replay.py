@@ -82,7 +82,7 @@ def replay(tape: str | Path | OpTape, instrument: int | str, *, quotes: bool = T
     tape = tape if isinstance(tape, OpTape) else OpTape(tape)
     entry = tape.entry(instrument)
     batches = list(tape.batches(instrument))
-    parts = [_columns(batch) for batch in batches]
+    parts = [columns(batch) for batch in batches]
     book, tables = dense.dense(*(part.price_ticks for part in parts)), []
     for batch, part in zip(batches, parts, strict=True):
         found = np.empty((5, part.lots.size), np.int64) if quotes else _NO_QUOTES
@@ -128,11 +128,11 @@ def digests(source: str | Path | Tape | OpTape) -> Iterator[tuple[int, str | Non
         yield row["instrument"], row["symbol"], row["digest"]
 
 
-def _columns(batch: pa.RecordBatch) -> dense.Columns:
+def columns(batch: pa.RecordBatch) -> dense.Columns:
     """The columns a replay reads, without a copy."""
     lots, prices, sides = (batch.column(name) for name in ("lots", "price_ticks", "side"))
-    columns = (column.to_numpy() for column in (lots, prices, _kinds(batch.column("kind")), sides))
-    return dense.Columns(*columns)
+    found = (lots, prices, _kinds(batch.column("kind")), sides)
+    return dense.Columns(*(column.to_numpy() for column in found))
 
 
 def _kinds(column: pa.DictionaryArray) -> pa.Array:

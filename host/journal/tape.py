@@ -37,6 +37,7 @@ class OpTape:
         if kind is None:
             raise self._refused("it holds something else")
         self.format = kind
+        self._held: tuple[int, Any] = (-1, None)  # the row group read last
         with self._reading():
             self._file = self._opened()
             schema = self._file.schema if kind == "arrow" else self._file.schema_arrow
@@ -92,7 +93,9 @@ class OpTape:
         for group in range(self._file.num_row_groups):
             rows = self._file.metadata.row_group(group).num_rows
             if first < stop and start < first + rows:
-                table = self._file.read_row_group(group)
+                if self._held[0] != group:
+                    self._held = group, self._file.read_row_group(group)
+                table = self._held[1]
                 low = max(start - first, 0)
                 yield from table.slice(low, min(stop - first, rows) - low).to_batches()
             first += rows
