@@ -100,8 +100,77 @@ def bars(
     from tapeout.feed.replay import bars as build
     from tapeout.service.tables import check_table, write_table
 
+    check_table(out, capture, *beside(line, retransmitted, snapshot))
+    tape = opened(capture, symbols, strict, date, line, retransmitted, snapshot)
     if by != "time" or size is not None:
         table = activity_bars(tape, by, size)
         write_table(table, out)
         print(f"{table.num_rows:,} bars by {by}: {out}")
         return
+    found = build(tape, every)
+    write_table(found.to_arrow(), out)
+    print(f"{found.shape[0]:,} bars of {len(found.symbols):,} instruments: {out}")
+
+
+@app.command()
+def factors(
+    capture: Annotated[Path | None, typer.Argument(help="A capture; none lists them.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help=".parquet, .arrow or .csv")
+    ] = None,
+    every: Every = "1min",
+    symbols: Symbols = "",
+    date: Date = None,
+    device: OnDevice = None,
+) -> None:
+    """List the factors, or evaluate them over the bars of a capture."""
+    from tapeout.factors.catalogue import CATALOGUE
+
+    if capture is None:
+        for factor in CATALOGUE:
+            print(f"{factor.name:<20}{factor.formula:<42}{factor.source}")
+        return
+    if out is None:
+        raise typer.BadParameter("--out must say where the factors go")
+    from tapeout.device import choose_device
+    from tapeout.factors.catalogue import factor_panel
+    from tapeout.feed.replay import bars as build
+    from tapeout.feed.tape import read
+    from tapeout.service.tables import check_table, write_table
+
+    check_table(out, capture)
+    on = choose_device(device)
+    tape = read(capture, symbols=listed(symbols), date=day(date))
+    panel = factor_panel(build(tape, every), on=on)
+    write_table(panel.to_arrow(), out)
+    print(f"{len(panel.names)} factors on {on.name} ({on.why}): {out}")
+
+
+@app.command()
+def covariance(
+    prices: Annotated[Path, typer.Argument(help="Daily prices: Parquet, Arrow IPC or CSV.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help=".parquet, .arrow or .csv")],
+    method: Annotated[str, typer.Option(help="ledoit_wolf or sample.")] = "ledoit_wolf",
+    column: Column = None,
+    window: Annotated[int, typer.Option(help="Days of returns it is estimated from.")] = 500,
+    device: OnDevice = None,
+) -> None:
+    """Write the covariance of a price table's returns, symbol by symbol."""
+    from tapeout.device import choose_device
+    from tapeout.market.prices import read_prices
+    from tapeout.risk.assessment import window_returns
+    from tapeout.risk.covariance import covariance as estimate
+    from tapeout.service.tables import check_table, write_table
+
+    check_table(out, prices)
+    table = read_prices(prices, column=column)
+    symbols, returns, notes = window_returns(table, window)
+    found = estimate(returns, method=method, on=choose_device(device))
+    write_table(found.to_arrow(symbols), out)
+    for line in (*table.treatments, *notes):
+        print(f"note: {line}")
+    print(
+        f"{found.method} over {found.bars:,} returns of {len(symbols):,} names: shrinkage"
+        f" {found.shrinkage:.3f}, condition number {found.condition:,.0f},"
+        f" on {found.device} ({found.why}): {out}"
+    )

@@ -151,6 +151,7 @@ def _quotes(batch: pa.RecordBatch, found: Ints) -> pa.RecordBatch:
     ]
     columns: dict[str, Any] = {name: pa.array(batch.column(name).to_numpy()[at]) for name in clocks}
     for ticks, lots in ((dense.BID, dense.BID_LOTS), (dense.ASK, dense.ASK_LOTS)):
-        columns[_TICKS[ticks - 1]] = pa.array(found[ticks], mask=found[lots] == 0)
+        empty = found[lots] == 0
+        columns[_TICKS[ticks - 1]] = pa.array(found[ticks], mask=empty if empty.any() else None)
         columns[_TICKS[lots - 1]] = pa.array(found[lots])
     return pa.RecordBatch.from_pydict(columns)

@@ -40,7 +40,7 @@ class Runs:
 
     def __init__(self, folder: Path, most: int = RUN_OPS) -> None:
         self._folder, self._most = folder, most
-        self._waiting, self._filled = np.empty(0, OP_DTYPE), 0
+        self._waiting, self._filled = np.empty(most, OP_DTYPE), 0
         self._file: Any = None
         self._written = 0
         self._starts: list[Starts] = []  # of each run that is written, where instruments begin
@@ -60,7 +60,6 @@ class Runs:
             some = events[first : first + self._most]
             if self._filled + some.size > self._most:
                 self._write()
-            self._widen(some.size)
             self.timed = self.timed or bool(some["arrival_ns"].any())
             taken = gather(some, self._waiting[self._filled :])
             new = self._waiting[self._filled : self._filled + taken]
@@ -85,14 +84,6 @@ class Runs:
             for piece in _cut(pieces, most):
                 yield locate, piece
 
-    def _widen(self, more: int) -> None:
-        """Room for so many more ops, doubled until a run fits."""
-        if self._filled + more > self._waiting.size:
-            room = min(self._most, max(2 * self._waiting.size, self._filled + more))
-            larger = np.empty(room, OP_DTYPE)
-            larger[: self._filled] = self._waiting[: self._filled]
-            self._waiting = larger
-
     def _sorted(self) -> tuple[Ops, Starts]:
         """The ops that wait, by instrument, and where each begins."""
         out = np.empty(self._filled, OP_DTYPE)
@@ -115,9 +106,15 @@ def _cut(pieces: Iterable[Ops], most: int) -> Iterator[Ops]:
     for piece in pieces:
         while rows + piece.size >= most:
             head, piece = piece[: most - rows], piece[most - rows :]
-            yield np.concatenate([*held, head])
+            yield _joined([*held, head])
             held, rows = [], 0
         held.append(piece)
         rows += piece.size
     if rows:
-        yield np.concatenate(held)
+        yield _joined(held)
+
+
+def _joined(pieces: list[Ops]) -> Ops:
+    """The rows of all pieces; one that is alone is not copied."""
+    some = [piece for piece in pieces if piece.size]
+    return some[0] if len(some) == 1 else np.concatenate(some)

@@ -8,7 +8,7 @@ import pyarrow as pa
 from tapeout.errors import DataError
 from tapeout.hdl.book.layout import Kind
 from tapeout.kernels.book import levels, orders, replay
-from tapeout.kernels.book.digest import Words, run_digests
+from tapeout.kernels.book.digest import Words, levels_digest, run_digests
 from tapeout.kernels.outputs.snapshot import snapshot
 from tapeout.kernels.tape.faults import Ledger, ledger
 from tapeout.kernels.tape.record import EVENT_DTYPE, QUOTE_DTYPE, Events, Ints, Quotes, Records
@@ -200,10 +200,10 @@ class Books:
 
         Equal books have equal digests, whoever built them; that of all is the xor of each.
         """
-        found = self._digests()
         if instrument is None:
-            return int(np.bitwise_xor.reduce(found))
-        return int(found[self._locate(instrument) if isinstance(instrument, str) else instrument])
+            return int(np.bitwise_xor.reduce(self._digests()))
+        locate = self._locate(instrument) if isinstance(instrument, str) else instrument
+        return levels_digest(self._book.runs, self._book.pool, locate)
 
     def digests(self) -> pa.Table:
         """The digest of every active instrument: `instrument`, `symbol`, `digest` (uint64)."""

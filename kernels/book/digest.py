@@ -42,17 +42,20 @@ def side_digest(side: int, rows: Ints) -> int:
 
 
 @jit
-def run_digests(runs: Ints, pool: Ints, found: Words) -> None:
-    """The digest of each instrument whose levels are as `kernels.book.levels` keeps them.
+def levels_digest(runs: Ints, pool: Ints, locate: int) -> int:
+    """The digest of one instrument whose levels are as `kernels.book.levels` keeps them."""
+    total = np.uint64(0)
+    for side in range(2 * locate, 2 * locate + 2):
+        start = runs[side, START]
+        total ^= side_digest(side, pool[start : start + runs[side, LEVELS]])
+    return total
 
-    `found` (N,) is filled in; side 2n and 2n + 1 of `runs` are instrument n's.
-    """
-    for n in range(found.size):
-        total = np.uint64(0)
-        for side in range(2 * n, 2 * n + 2):
-            start = runs[side, START]
-            total ^= side_digest(side, pool[start : start + runs[side, LEVELS]])
-        found[n] = total
+
+@jit
+def run_digests(runs: Ints, pool: Ints, found: Words) -> None:
+    """Fill in the digest of each instrument, by locate: as many as `found` (N,) has room for."""
+    for locate in range(found.size):
+        found[locate] = levels_digest(runs, pool, locate)
 
 
 def digests(book: Ladder) -> Words:
