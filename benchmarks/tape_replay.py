@@ -56,7 +56,7 @@ def looped(tape: OpTape) -> list[int]:
         runs, pool = np.zeros((2, 3), np.int64), np.zeros((ROOM, 2), np.int64)
         used = np.zeros(1, np.int64)
         for batch in tape.batches(entry.instrument):
-            plain(*columns(batch), runs, pool, used)
+            plain(*columns(batch)[:4], runs, pool, used)
         sides = (depth(runs, pool, side, ROOM) for side in (0, 1))
         bid, ask = (side_digest(2 * entry.instrument + s, rows) for s, rows in enumerate(sides))
         found.append(bid ^ ask)

@@ -17,7 +17,7 @@ def quotes(
     capture: Capture, out: Table, symbols: Symbols = "", strict: Strict = False, date: Date = None
 ) -> None:
     """Write every change of a best quote as Arrow or Parquet."""
-    from tapeout.feed.outputs import quotes as stream
+    from tapeout.journal.outputs import quotes as stream
 
     _write("quotes", capture, out, stream, symbols=listed(symbols), strict=strict, date=day(date))
 
@@ -27,7 +27,7 @@ def trades(
     capture: Capture, out: Table, symbols: Symbols = "", strict: Strict = False, date: Date = None
 ) -> None:
     """Write every trade as Arrow or Parquet."""
-    from tapeout.feed.outputs import trades as stream
+    from tapeout.journal.outputs import trades as stream
 
     _write("trades", capture, out, stream, symbols=listed(symbols), strict=strict, date=day(date))
 
@@ -44,7 +44,7 @@ def depth(
     date: Date = None,
 ) -> None:
     """Write the best levels of every instrument on a grid of time as Arrow or Parquet."""
-    from tapeout.feed.outputs import depth as stream
+    from tapeout.journal.outputs import depth as stream
 
     start, _, end = hours.partition("-")
 

@@ -149,13 +149,6 @@ class Tape:
         return int(self.ledger[BEFORE, MESSAGE])
 
     @property
-    def sessions(self) -> list[str]:
-        """The MoldUDP64 sessions met so far, first to last."""
-        words = self._sessions.names[: int(self._sessions.met[0])].tolist()
-        raw = [head.to_bytes(8) + tail.to_bytes(2) for head, tail in words]
-        return [name.decode("latin-1").strip() for name in raw]
-
-    @property
     def findings(self) -> list[Finding]:
         """What was wrong so far, and what was done about it."""
         return findings(self.ledger, self._places)

@@ -1,1 +1,1 @@
-"""Op tapes: a capture converted once, and any instrument of it replayed from then on."""
+"""What a capture comes to: streams, and op tapes, converted once and replayed from then on."""

@@ -130,8 +130,9 @@ def digests(source: str | Path | Tape | OpTape) -> Iterator[tuple[int, str | Non
 
 def columns(batch: pa.RecordBatch) -> dense.Columns:
     """The columns a replay reads, without a copy."""
-    lots, prices, sides = (batch.column(name) for name in ("lots", "price_ticks", "side"))
-    found = (lots, prices, _kinds(batch.column("kind")), sides)
+    names = ("lots", "price_ticks", "side", "sequence")
+    lots, prices, sides, sequences = (batch.column(name) for name in names)
+    found = (lots, prices, _kinds(batch.column("kind")), sides, sequences)
     return dense.Columns(*(column.to_numpy() for column in found))
 
 

@@ -56,7 +56,7 @@ def _capture(tape: Tape) -> Lines:
     lines = [
         ("container", f"{source.container}, {source.compression}"),
         ("size", f"{source.size:,} bytes"),
-        ("sessions", ", ".join(tape.sessions) or "none: bare messages"),
+        ("sessions", ", ".join(one.id for one in tape.sessions) or "none: bare messages"),
         ("date", str(tape.date) if tape.date else "not told"),
         ("packets", f"{tape.packets:,}"),
         ("messages", f"{tape.messages:,}"),

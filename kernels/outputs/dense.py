@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tapeout.hdl.book.layout import Kind
+from tapeout.kernels._bits import leading_zeros, select
 from tapeout.kernels._jit import jit_inner, jit_lean
-from tapeout.kernels.book.bits import leading_zeros, select
 from tapeout.kernels.book.levels import (
     FIRST_ROOM,
     LEVELS,
@@ -69,6 +69,7 @@ class Columns(NamedTuple):
     price_ticks: Any  # uint32
     kind: Any  # int8
     side: Any  # int8
+    sequence: Ints
 
 
 def dense(*prices: Any, most: int = MOST_TICKS) -> Dense:
@@ -217,7 +218,7 @@ def replay(book: Dense, ops: Columns, quotes: Ints) -> tuple[Dense, int]:
         "op 7 must change a level and leave 0 lots or more; it adds -300 at 100100 ticks". Those
         before it are applied.
         "quotes must have room for 100 ops; got 50"
-        "columns must be of one size; got [7, 7, 7, 6]"
+        "columns must be of one size; got [7, 7, 7, 6, 7]"
     """
     size = ops.lots.size
     if any(column.size != size for column in ops):
@@ -226,9 +227,12 @@ def replay(book: Dense, ops: Columns, quotes: Ints) -> tuple[Dense, int]:
         raise ValueError(f"quotes must have room for {size} ops; got {quotes.shape[1]}")
     at = rows = 0
     while True:
-        at, rows, why = _replay(*ops, at, *book, rows, quotes)
+        at, rows, why = _replay(*ops[:4], at, *book, rows, quotes)
         if why == DONE:
             return book, rows
+        if why == UNSOUND and ops.kind[at] == Kind.RECOVERED:
+            book, at, rows = _recover(book, ops, at, rows, quotes)
+            continue
         if why == UNSOUND:
             raise ValueError(
                 f"op {at} must change a level and leave 0 lots or more; it adds {ops.lots[at]}"
@@ -236,6 +240,22 @@ def replay(book: Dense, ops: Columns, quotes: Ints) -> tuple[Dense, int]:
             )
         more = 2 * int(book.runs[:, ROOM].max()) + FIRST_ROOM
         book = book._replace(pool=with_room(book.pool, int(book.used[0]), more))
+
+
+def _recover(book: Dense, ops: Columns, at: int, rows: int, quotes: Ints) -> tuple[Dense, int, int]:
+    """Begin the book anew with the snapshot at op `at`, which is one message with one quote."""
+    last = at + 1
+    while last < ops.lots.size and ops.sequence[last] == ops.sequence[at]:
+        last += 1
+    before = book.best[QUOTED:FAR].copy()
+    for array in (book.near, book.bits, book.best, book.runs, book.used):
+        array[:] = 0
+    added = Columns(*(column[at + 1 : last] for column in ops))
+    book, _ = replay(book, added, np.empty((5, 0), np.int64))
+    if quotes.shape[1] > 0 and (book.best[QUOTED:FAR] != before).any():
+        quotes[OP, rows], quotes[BID:, rows] = last - 1, book.best[QUOTED:FAR]
+        rows += 1
+    return book, last, rows
 
 
 def levels(book: Dense, side: int) -> Ints:

@@ -10,7 +10,8 @@ from tapeout.kernels.tape.itch import LOCATES
 from tapeout.kernels.tape.record import Events, Ints
 
 #: One signed change of the lots at one price. Every message is over with its op, but for the one
-#: that a replace begins with (`Kind.REPLACE_OUT`): its other half follows.
+#: that a replace begins with (`Kind.REPLACE_OUT`): its other half follows. `Kind.RECOVERED` has no
+#: lots: the book begins anew, with the adds of the same sequence number behind it.
 OP_DTYPE = np.dtype(
     [
         ("exchange_ns", "<i8"),
@@ -28,11 +29,11 @@ Ops = np.ndarray[Any, np.dtype[np.void]]
 
 @jit
 def gather(events: Events, ops: Ops) -> int:
-    """Fill `ops`, which has room for all, with those of `events` that change a level; how many."""
+    """Fill `ops`, which has room for all, with those of `events` that change a book; how many."""
     rows = 0
     for index in range(events.size):
         event, op = events[index], ops[rows]
-        if event.kind >= Kind.TRADE:
+        if event.kind >= Kind.TRADE and event.kind != Kind.RECOVERED:
             continue
         entered = event.kind == Kind.ADD or event.kind == Kind.REPLACE_IN
         op.exchange_ns, op.arrival_ns = event.exchange_ns, event.arrival_ns

@@ -15,11 +15,16 @@ import pytest
 
 import tapeout
 from tapeout.files import forget_leftovers
+from tapeout.hdl.itch.model import encode
+from tapeout.hdl.moldudp.model import frame
 from tapeout.journal.convert import convert
 from tapeout.journal.ops import DIRECTORY, OPS, TIMED_OPS
+from tapeout.sim import pcap
 from tapeout.sim.crowd import write as write_crowd
+from tapeout.sim.exchange.glimpse import binary_file
 
 FORMATS = ("arrow", "parquet")
+OPEN = 34_200 * 10**9
 
 
 @pytest.fixture(scope="module")
@@ -278,3 +283,45 @@ def test_the_sampled_file_comes_back(data, tmp_path):
         assert tapeout.replay(tape, entry.instrument).digest == books.digest(entry.instrument)
     assert tapeout.digest(tape) == books.digest() == tapeout.digest(path)
     assert np.count_nonzero([entry.digest for entry in tape.entries]) == len(books.active())
+
+
+def lossy(tmp_path):
+    """A feed that lost a message, and a snapshot of the exchange that makes its books whole."""
+
+    def add(number, locate, price, side="B"):
+        return encode("A", stock_locate=locate, timestamp=OPEN + number, order_reference=number,
+                      side=side, shares=100, stock=f"SYM{locate}", price=price)  # fmt: skip
+
+    feed = [
+        add(1, 1, 100),
+        add(2, 2, 100),
+        add(3, 2, 90),
+        add(4, 1, 110),
+        add(5, 1, 130, "S"),
+        add(6, 3, 50),
+        encode("D", stock_locate=1, timestamp=OPEN + 7, order_reference=4),
+    ]
+    lines = [frame(b"TESTING001", n, [m]) for n, m in enumerate(feed, 1) if n != 3]
+    (tmp_path / "day.pcap").write_bytes(pcap.capture_file(lines))
+    end = b"G" + str(5).rjust(20).encode()
+    (tmp_path / "books").write_bytes(binary_file([feed[0], feed[2], feed[3], end]))
+    return tapeout.read(tmp_path / "day.pcap", snapshot=tmp_path / "books")
+
+
+def test_a_book_that_a_snapshot_made_whole_comes_back(tmp_path):
+    books = tapeout.books(lossy(tmp_path))
+    quotes = tapeout.quotes(lossy(tmp_path)).read_all()
+    tape = tapeout.convert(lossy(tmp_path), tmp_path / "day.ops.arrow")
+    assert books.depth("SYM1", 9) == ([(100, 100)], [])
+    for symbol in ("SYM1", "SYM2", "SYM3"):
+        played = tapeout.replay(tape, symbol)
+        assert played.depth(9) == books.depth(symbol, 9)
+        assert played.digest == books.digest(symbol) == tape.entry(symbol).digest
+        wanted = quotes.filter(pa.compute.equal(quotes["symbol"], symbol))
+        assert played.quotes.to_pylist() == wanted.select(played.quotes.column_names).to_pylist()
+
+
+def test_depth_sees_a_snapshot_take_over(tmp_path):
+    depth = tapeout.depth(lossy(tmp_path), "1ns", 1, ("09:30", "09:31")).read_all().to_pandas()
+    best = depth[depth.symbol == "SYM1"].bid_ticks.tolist()
+    assert best == [100] * 3 + [110] * 3  # after 1, 2, 4, 5 and 6, where the snapshot has 4

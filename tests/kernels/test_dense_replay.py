@@ -52,6 +52,7 @@ def columns(ops):
     table = np.array(ops, np.int64).reshape(-1, 4)
     order = {"price_ticks": 0, "side": 1, "lots": 2, "kind": 3}
     found = {name: table[:, order[name]].astype(kind) for name, kind in kinds.items()}
+    found["sequence"] = np.arange(len(ops))
     for column in found.values():
         column.flags.writeable = False
     return dense.Columns(**found)
@@ -134,5 +135,5 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="quotes must have room for 3 ops; got 2"):
         dense.replay(dense.dense(part.price_ticks), part, np.zeros((5, 2), np.int64))
     odd = part._replace(side=part.side[:2])
-    with pytest.raises(ValueError, match=r"columns must be of one size; got \[3, 3, 3, 2\]"):
+    with pytest.raises(ValueError, match=r"columns must be of one size; got \[3, 3, 3, 2, 3\]"):
         dense.replay(dense.dense(part.price_ticks), odd, np.zeros((5, 0), np.int64))
