@@ -8,6 +8,7 @@ from inputs import capture
 from tapeout.feed.replay import Replay
 from tapeout.feed.tape import Tape
 from tapeout.hdl.book.layout import TRADES
+from tapeout.market.activity import ActivityBars
 from tapeout.market.bars import MINUTE_NS, BarBuilder
 
 
@@ -41,6 +42,17 @@ def run(bench: harness.Benchmark) -> None:
         "trades to minute bars", trades_only, events.size, "ns/event", peer="pandas", theirs=theirs
     )
     bench.compare("with quotes and order flow", everything, events.size, "ns/event")
+
+    def active(by: str, size: float) -> None:
+        builder = ActivityBars(by, size)
+        for one, _ in changes:
+            builder.update(one, midnight)
+
+    for by, size in (("volume", 50_000), ("dollar_imbalance", 100)):
+        bench.compare(
+            f"trades to bars by {by}", lambda by=by, size=size: active(by, size), events.size,
+            "ns/event",
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The exchange's clock: which day a capture is of, and when that day began in UTC."""
 
 import datetime
+import re
 from zoneinfo import ZoneInfo
 
 from tapeout.errors import DataError
@@ -41,6 +42,24 @@ def read_date(text: str) -> datetime.date:
     if not 1970 <= date.year <= 2261:
         raise DataError(f"date must be from 1970 to 2261, where int64 ns reach; got {text!r}")
     return date
+
+
+def read_time(text: str) -> int:
+    """A time of day written as 09:30 or 09:30:05, in nanoseconds since midnight; 24:00 ends it.
+
+    >>> read_time("09:30")
+    34200000000000
+
+    Raises
+    ------
+    DataError
+        "time must be like 09:30 or 09:30:05; got 'noon'"
+    """
+    match = re.fullmatch(r"(\d\d):([0-5]\d)(?::([0-5]\d))?", text)
+    seconds = 3_600 * int(match[1]) + 60 * int(match[2]) + int(match[3] or 0) if match else -1
+    if not 0 <= seconds <= 86_400:
+        raise DataError(f"time must be like 09:30 or 09:30:05; got {text!r}")
+    return seconds * NS_PER_SECOND
 
 
 def time_of_day(ns_since_midnight: int) -> str:

@@ -1,6 +1,7 @@
 """A file appears whole or not at all: written aside, then renamed."""
 
 import errno
+import glob
 import os
 import stat
 from collections.abc import Iterator
@@ -81,6 +82,30 @@ def check_writable(path: Path, *others: Path) -> None:
     finally:
         with suppress(OSError):
             aside.unlink()
+
+
+def forget_leftovers(path: Path) -> int:
+    """Remove what processes that were killed left beside `path`; how many files that were."""
+    target, aside = _places(path)
+    prefix, ending = f".{target.stem}.", f".part{target.suffix}"
+    left = 0
+    for other in target.parent.glob(f"{glob.escape(prefix)}*{glob.escape(ending)}"):
+        process = other.name.removeprefix(prefix).removesuffix(ending)
+        if other != aside and process.isdigit() and not _runs(int(process)):
+            other.unlink(missing_ok=True)
+            left += 1
+    return left
+
+
+def _runs(process: int) -> bool:
+    """Whether there is a process of this number."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def _places(path: Path) -> tuple[Path, Path]:

@@ -129,7 +129,15 @@ def test_every_public_name_and_command_is_on_a_page():
 
     text = "".join((ROOT / page).read_text() for page in PAGES)
     names = [name for name in tapeout.__all__ if not name.endswith("Error")]
-    commands = [command.name or command.callback.__name__ for command in app.registered_commands]
+    groups = [
+        ("", app),
+        *((f"{group.name} ", group.typer_instance) for group in app.registered_groups),
+    ]
+    commands = [
+        prefix + (command.name or command.callback.__name__)
+        for prefix, group in groups
+        for command in group.registered_commands
+    ]
     wanted = names + [f"tapeout {command}" for command in commands]
     assert [name for name in wanted if not shown(name, text)] == []
 

@@ -25,6 +25,7 @@ FLOORS = [
     ["tapeout.web"],
     ["tapeout.walk"],
     ["tapeout.factors", "tapeout.risk"],
+    ["tapeout.journal"],
     ["tapeout.feed"],
     ["tapeout.market", "tapeout.device", "tapeout.map"],
     ["tapeout.clock"],

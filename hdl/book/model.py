@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from tapeout.hdl.book.digest import digest
 from tapeout.hdl.book.layout import Kind
 from tapeout.hdl.itch.layout import Record
 from tapeout.hdl.layout import Fault
@@ -97,6 +98,11 @@ class Books:
             for reference, order in self.orders.items()
             if (order.locate, order.side, order.price) == (locate, side, price)
         ]
+
+    def digest(self, locate: int) -> int:
+        """One number for the book of an instrument; the xor of all of them is the exchange's."""
+        bids, asks = self.levels[locate, "B"].items(), self.levels[locate, "S"].items()
+        return digest(locate, "B", bids) ^ digest(locate, "S", asks)
 
     def _enter(self, kind: Kind, reference: int, order: Order) -> list[Event]:
         if not order.shares:

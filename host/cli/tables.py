@@ -82,6 +82,12 @@ def bars(
     capture: Annotated[Path, typer.Argument(help="A capture.")],
     out: Annotated[Path, typer.Option("--out", "-o", help=".parquet, .arrow or .csv")],
     every: Every = "1min",
+    by: Annotated[
+        str, typer.Option(help="time, trades, volume, dollars, or volume_imbalance and the like.")
+    ] = "time",
+    size: Annotated[
+        float | None, typer.Option(help="What fills a bar that is not by time.")
+    ] = None,
     symbols: Symbols = "",
     strict: Strict = False,
     date: Date = None,
@@ -90,11 +96,17 @@ def bars(
     snapshot: Snapshot = None,
 ) -> None:
     """Write bars of a capture as a table."""
+    from tapeout.feed.replay import activity_bars
     from tapeout.feed.replay import bars as build
     from tapeout.service.tables import check_table, write_table
 
     check_table(out, capture, *beside(line, retransmitted, snapshot))
     tape = opened(capture, symbols, strict, date, line, retransmitted, snapshot)
+    if by != "time" or size is not None:
+        table = activity_bars(tape, by, size)
+        write_table(table, out)
+        print(f"{table.num_rows:,} bars by {by}: {out}")
+        return
     found = build(tape, every)
     write_table(found.to_arrow(), out)
     print(f"{found.shape[0]:,} bars of {len(found.symbols):,} instruments: {out}")

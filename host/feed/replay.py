@@ -1,21 +1,24 @@
 """A capture played through the books, to whoever listens: events, quotes, bars."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 import pyarrow as pa
 
+from tapeout.errors import DataError
 from tapeout.feed.recovery import Gap, Recovered, Stretch
 from tapeout.feed.tape import Tape
 from tapeout.hdl.book.layout import Kind
 from tapeout.kernels.tape.faults import BEFORE, MESSAGE, ledger
 from tapeout.kernels.tape.itch import LOCATES
 from tapeout.kernels.tape.record import EVENT_DTYPE, Events, Quotes, Records, timestamp
+from tapeout.market.activity import ActivityBars, bar_batch
 from tapeout.market.bars import BarBuilder, Bars
 from tapeout.market.books import Books
 from tapeout.market.events import BOOK_EVENTS, event_batch
+from tapeout.market.folding import Folding
 from tapeout.units import span_ns
 
 LARGE = 1 << 28  # bytes of a source that are worth compiling the fold for
@@ -27,6 +30,9 @@ class Change(NamedTuple):
     stretch: Stretch
     events: Events
     quotes: Quotes
+
+
+Hear = Callable[[Events, Quotes], object]
 
 
 class Replay:
@@ -51,16 +57,49 @@ class Replay:
 
     def __iter__(self) -> Iterator[Change]:
         for stretch in self.tape.stretches():
-            with self.tape.meter.timing("books") as reading:
-                if stretch.marks or self._lost:
-                    events, quotes = self._fold_marked(stretch)
-                    self.books.stale = self.tape.stale
-                else:
-                    events, quotes = self._fold(stretch.records, 0)
-                reading.items += stretch.records.size
-            if self.tape.strict:
-                self.tape.stop_at_fault()
-            yield Change(stretch, events, quotes)
+            yield Change(stretch, *self._play(stretch, 0, stretch.records.size, True))
+        self._end()
+
+    def until(
+        self, every_ns: int, start_ns: int, end_ns: int, heard: Hear = lambda events, quotes: None
+    ) -> Iterator[int]:
+        """Play up to each time of a grid in turn; yields that time, ns UTC.
+
+        The grid begins at `start_ns` since midnight, or with the first message after that, and ends
+        with the last at `end_ns` at the latest. The books stand then as all messages stamped before
+        have left them. A message stamped earlier than one before it counts from where it stands.
+        `heard` is told what changed.
+        """
+        due, latest = start_ns, -1
+        for stretch in self.tape.stretches():
+            midnight, done = self.tape.midnight_ns, 0
+            times = np.maximum.accumulate(np.maximum(timestamp(stretch.records), latest))
+            if times.size and latest < 0 and times[0] >= due:
+                due += ((int(times[0]) - due) // every_ns + 1) * every_ns
+            latest = int(times[-1]) if times.size else latest
+            while due <= min(latest, end_ns):
+                at = int(np.searchsorted(times, due))
+                heard(*self._play(stretch, done, at, False))
+                yield midnight + due
+                done, due = at, due + every_ns
+            heard(*self._play(stretch, done, times.size, True))
+        self._end()
+
+    def _play(self, stretch: Stretch, start: int, stop: int, whole: bool) -> tuple[Events, Quotes]:
+        """Fold in records of a stretch, to its end if `whole`; strict, stop at what was wrong."""
+        with self.tape.meter.timing("books") as reading:
+            if stretch.marks or self._lost:
+                changed = self._fold_marked(stretch, start, stop, whole)
+                self.books.stale = self.tape.stale
+            else:
+                changed = self._fold(stretch.records[start:stop], start)
+            reading.items += stop - start
+        if self.tape.strict:
+            self.tape.stop_at_fault()
+        return changed
+
+    def _end(self) -> None:
+        """Tell the books what is only known at the end."""
         self.books.directory = self.tape.directory
 
     def _fold(self, records: Records, at: int) -> tuple[Events, Quotes]:
@@ -72,11 +111,14 @@ class Replay:
         self.tape.ledger[BEFORE, MESSAGE] -= at
         return changed
 
-    def _fold_marked(self, stretch: Stretch) -> tuple[Events, Quotes]:
-        """Fold in a stretch piece by piece, with an event for each mark and each stale book."""
-        parts, quotes, at, records = list[Events](), list[Quotes](), 0, stretch.records
-        for mark in (*stretch.marks, None):
-            until = mark.at if mark else records.size
+    def _fold_marked(
+        self, stretch: Stretch, start: int, stop: int, whole: bool
+    ) -> tuple[Events, Quotes]:
+        """Fold in piece by piece, with an event for each mark and each stale book."""
+        parts, quotes, at, records = list[Events](), list[Quotes](), start, stretch.records
+        inside = (one for one in stretch.marks if start <= one.at < stop + whole)
+        for mark in (*inside, None):
+            until = mark.at if mark else stop
             events, quoted = self._fold(records[at:until], at)
             parts.append(self._with_stale(events) if self._lost else events.copy())
             quotes.append(quoted.copy())
@@ -133,7 +175,8 @@ class Replay:
         return self.tape.midnight_ns + int(timestamp(row)[0]), int(row["arrival_ns"][0])
 
 
-def _opened(source: str | Path | Tape) -> Tape:
+def opened(source: str | Path | Tape) -> Tape:
+    """A capture by its path, or the tape itself."""
     return source if isinstance(source, Tape) else Tape(Path(source))
 
 
@@ -145,14 +188,14 @@ def events(source: str | Path | Tape) -> pa.RecordBatchReader:
     source : path or Tape
         A capture, or one opened by `tapeout.read` with its options.
     """
-    replay = Replay(_opened(source))
+    replay = Replay(opened(source))
     batches = (event_batch(change.events, replay.tape.directory) for change in replay)
     return pa.RecordBatchReader.from_batches(BOOK_EVENTS, batches)
 
 
 def books(source: str | Path | Tape) -> Books:
     """Every instrument's book at the end of a capture; parameters as for `events`."""
-    tape = _opened(source)
+    tape = opened(source)
     if tape.plain and tape.source.container != "soup" and tape.source.size >= LARGE:
         return _folded(tape)
     replay = Replay(tape)
@@ -163,18 +206,33 @@ def books(source: str | Path | Tape) -> Books:
 
 def _folded(tape: Tape) -> Books:
     """The same, straight from the wire: takes longer to compile, and half the time to run."""
-    books, bare = Books(tape.ledger), tape.source.container == "itch"
+    folding, bare = Folding(tape.ledger), tape.source.container == "itch"
     for stretch in tape.stretches():
         with tape.meter.timing("books") as reading:
-            books.fold(stretch.wire, stretch.messages, stretch.records, bare=bare)
+            folding.update(stretch.wire, stretch.messages, stretch.records, bare=bare)
             reading.items += stretch.messages.size
         if tape.strict:
             tape.stop_at_fault()
+    books = folding.books()
     books.directory, books.stale = tape.directory, tape.stale
     return books
 
 
-def bars(source: str | Path | Tape, every: str | int = "1min") -> Bars:
+@overload
+def bars(source: str | Path | Tape, every: str | int = "1min") -> Bars: ...
+
+
+@overload
+def bars(source: str | Path | Tape, *, by: str, size: float) -> pa.Table: ...
+
+
+def bars(
+    source: str | Path | Tape,
+    every: str | int = "1min",
+    *,
+    by: str = "time",
+    size: float | None = None,
+) -> Bars | pa.Table:
     """Bars over regular trading hours, 09:30 to 16:00 New York.
 
     Parameters
@@ -182,14 +240,42 @@ def bars(source: str | Path | Tape, every: str | int = "1min") -> Bars:
     source : path or Tape
         A capture, or one opened by `tapeout.read` with its options.
     every : str or int
-        Length of a bar: "1min", "30s", or nanoseconds.
+        Length of a bar of time: "1min", "30s", or nanoseconds.
+    by : str
+        "time" gives the grid of `Bars`. "trades", "volume" and "dollars" give bars of so many
+        trades, lots or dollars, "trade_imbalance", "volume_imbalance" and "dollar_imbalance" those
+        of `tapeout.market.activity.ActivityBars`: a table, a row a bar, as they were filled.
+    size : float
+        What fills a bar, if it is not by time: trades, lots, dollars; of imbalance bars the trades
+        of the first.
 
     Raises
     ------
     DataError
         If nothing in the capture falls into these hours.
+        "bars by volume need a size; got none"
+        "bars must be by one of time, trades, volume, ...; got 'luck'"
+        "size must be more than 0; got 0"
     """
-    replay, builder = Replay(_opened(source)), BarBuilder(span_ns(every))
+    if by != "time" or size is not None:
+        return activity_bars(source, by, size)
+    replay, builder = Replay(opened(source)), BarBuilder(span_ns(every))
     for change in replay:
         builder.update(change.events, change.quotes, replay.tape.midnight_ns)
     return builder.bars(replay.tape.directory)
+
+
+def activity_bars(source: str | Path | Tape, by: str, size: float | None) -> pa.Table:
+    """What `bars` gives if it is not by time."""
+    if by == "time":
+        raise DataError(f"bars by time take no size, but every; got size {size}")
+    builder = ActivityBars(by, 1 if size is None else size)
+    if size is None:
+        raise DataError(f"bars by {by} need a size; got none")
+    replay, found = Replay(opened(source)), []
+    for change in replay:
+        found.append(builder.update(change.events, replay.tape.midnight_ns))
+    full = np.concatenate([*found, builder.rest()])
+    if not full.size:
+        raise DataError("no trade falls into the hours asked for")
+    return pa.Table.from_batches([bar_batch(full, replay.tape.directory)])

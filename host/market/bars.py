@@ -58,6 +58,10 @@ class Bars:
         middle = (self[Bar.BID] + self[Bar.ASK]) / (2 * TICKS_PER_DOLLAR)
         return np.where(both, middle, np.nan)
 
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The rows of `to_arrow`, for whoever speaks Arrow: `polars.DataFrame(bars)` and others."""
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
     def to_arrow(self) -> pa.Table:
         """One row a bar and instrument; nulls where there was no trade or a side was empty."""
         bars, n = self.shape

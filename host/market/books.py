@@ -1,4 +1,4 @@
-"""Every instrument's order book, folded from records or straight from the wire."""
+"""Every instrument's order book, folded from records."""
 
 from typing import Any, NamedTuple
 
@@ -7,28 +7,14 @@ import pyarrow as pa
 
 from tapeout.errors import DataError
 from tapeout.hdl.book.layout import Kind
-from tapeout.hdl.layout import Fault
-from tapeout.kernels.book import ladder, levels, orders, replay
-from tapeout.kernels.book.fold import Fold
-from tapeout.kernels.book.window import ALL_ONES, TOP, TOP_LOTS, WORDS
-from tapeout.kernels.tape.faults import BYTE, COUNT, NOWHERE, Ledger, ledger, note
-from tapeout.kernels.tape.moldudp import Messages
-from tapeout.kernels.tape.record import (
-    EVENT_DTYPE,
-    QUOTE_DTYPE,
-    WELL_FORMED,
-    Events,
-    Ints,
-    Quotes,
-    Records,
-)
-from tapeout.kernels.tape.record import locate as locate_of
-from tapeout.kernels.tape.wire import Bytes
+from tapeout.kernels.book import levels, orders, replay
+from tapeout.kernels.book.digest import Words, levels_digest, run_digests
+from tapeout.kernels.outputs.snapshot import snapshot
+from tapeout.kernels.tape.faults import Ledger, ledger
+from tapeout.kernels.tape.record import EVENT_DTYPE, QUOTE_DTYPE, Events, Ints, Quotes, Records
 from tapeout.market.events import state_name, text
 
 EVERYTHING = np.ones(1 << 16, np.bool_)
-STATE = ord("H")
-PREFIX = 2
 
 
 class Level(NamedTuple):
@@ -58,59 +44,24 @@ class TradingState(NamedTuple):
 class Books:
     """All instruments at once; `update` folds records in and returns what changed.
 
-    `fold` takes messages straight from the wire and returns nothing: the same books several times
-    as fast. One object is kept by one of the two.
-
     Prices are ticks of 1/10,000 dollar, sizes lots of one share. Grows with the live orders and
     price levels it is given; what is wrong with them is counted in `ledger`. `directory` is stock
     locate to symbol, for whoever asks by symbol; `stale` are the symbols whose books may be wrong,
     each with the first sequence number lost.
     """
 
-    def __init__(self, log: Ledger | None = None) -> None:
+    def __init__(self, log: Ledger | None = None, book: replay.Book | None = None) -> None:
         self.ledger = ledger() if log is None else log
         self.directory: dict[int, str] = {}
         self.stale: dict[str, int] = {}
-        self._book = replay.book()
+        self._book = replay.book() if book is None else book
         self._events = np.empty(0, EVENT_DTYPE)
         self._quotes = np.empty(0, QUOTE_DTYPE)
-        self._folded: Fold | None = None
 
     @property
     def live_orders(self) -> int:
         """How many orders rest, over all instruments."""
-        return self._folded.live_orders if self._folded else int(self._book.live[0])
-
-    def fold(
-        self, wire: Bytes, messages: Messages, records: Records, *, bare: bool = False
-    ) -> None:
-        """Fold messages in, in order, straight from the wire.
-
-        Parameters
-        ----------
-        wire : (B,) uint8
-            Bytes, with `SLACK` readable ones behind the last message.
-        messages : (M,) MESSAGE_DTYPE
-            Where they stand, each behind its two-byte length.
-        records : (M,) RECORD_DTYPE
-            The records of them: where trading states are read.
-        bare : bool
-            Whether a length of zero says that the type tells it.
-        """
-        if self._folded is None:
-            self._folded = Fold(store="ring", orders=1 << 16, grows=True)
-        self._folded.update(wire, _extents(messages), bare=bare)
-        self._take_faults(self._folded.ledger, messages)
-        told = records[(records["type"] == STATE) & (records["flags"] & WELL_FORMED != 0)]
-        self._book.states[locate_of(told)] = np.stack([told["code"], told["mpid"]], axis=1)
-
-    def _take_faults(self, found: Ledger, messages: Messages) -> None:
-        """Move what was wrong with the orders to our ledger; the rest is there already."""
-        for fault in Fault:
-            if fault >= Fault.UNKNOWN_REFERENCE and found[fault, COUNT]:
-                at = np.flatnonzero(messages["start"] == found[fault, BYTE])[0]
-                note(self.ledger, fault, NOWHERE, NOWHERE, at, found[fault, COUNT])
-        found[...] = ledger()
+        return int(self._book.live[0])
 
     def update(
         self,
@@ -216,31 +167,22 @@ class Books:
             "instrument must be in the directory; got 'AAPL'"
         """
         locate = self._locate(instrument) if isinstance(instrument, str) else instrument
-        sides = (self._side(2 * locate + side, most) for side in (0, 1))
+        sides = (
+            levels.depth(self._book.runs, self._book.pool, 2 * locate + side, most)
+            for side in (0, 1)
+        )
         bids, asks = ([Level(int(t), int(n)) for t, n in side] for side in sides)
         return Depth(bids, asks)
-
-    def _side(self, side: int, most: int) -> Ints:
-        """The best levels of a side, (L, 2) price and lots, best first."""
-        if self._folded:
-            return ladder.levels(self._folded.levels, side)[:most]
-        return levels.depth(self._book.runs, self._book.pool, side, most)
-
-    def _best(self, active: Ints) -> Ints:
-        """The best quotes of instruments, (4, A): bid, its lots, ask, its lots."""
-        if self._folded is None:
-            return self._book.quote[active].T
-        ladder.stand_all(self._folded.levels)
-        heads = self._folded.levels.heads.view(np.int64).reshape(-1, 2, WORDS)[active]
-        rank, lots = heads[..., TOP], heads[..., TOP_LOTS]
-        price = np.where(rank > 0, (rank - 1) ^ np.array([0, ALL_ONES]), 0)
-        return np.stack([price, lots], axis=2).reshape(-1, 4).T
 
     def state(self, instrument: int | str) -> TradingState:
         """The newest trading state of one instrument; asked and refused as for `depth`."""
         locate = self._locate(instrument) if isinstance(instrument, str) else instrument
         code, reason = (int(word) for word in self._book.states[locate])
         return TradingState(state_name(code), text(reason)) if code else TradingState()
+
+    def snapshot(self, most: int) -> Quotes:
+        """The best `most` levels of every instrument that has any: (R,) LEVEL_DTYPE."""
+        return snapshot(self._book.runs, self._book.pool, self.active(), most)
 
     def _locate(self, symbol: str) -> int:
         for at, name in self.directory.items():
@@ -250,10 +192,34 @@ class Books:
 
     def active(self) -> Ints:
         """The locates with any level on either side, ascending."""
-        if self._folded:
-            return np.unique(np.array(ladder.taken(self._folded.levels), np.int64) >> 1)
         count = self._book.runs[:, levels.LEVELS].reshape(-1, 2).sum(axis=1)
         return np.flatnonzero(count)
+
+    def digest(self, instrument: int | str | None = None) -> int:
+        """One 64-bit number for a book, or for all: see `tapeout.hdl.book.digest`.
+
+        Equal books have equal digests, whoever built them; that of all is the xor of each.
+        """
+        if instrument is None:
+            return int(np.bitwise_xor.reduce(self._digests()))
+        locate = self._locate(instrument) if isinstance(instrument, str) else instrument
+        return levels_digest(self._book.runs, self._book.pool, locate)
+
+    def digests(self) -> pa.Table:
+        """The digest of every active instrument: `instrument`, `symbol`, `digest` (uint64)."""
+        active = self.active()
+        return pa.table(
+            {
+                "instrument": pa.array(active, pa.uint16()),
+                "symbol": pa.array([self.directory.get(int(at)) for at in active], pa.string()),
+                "digest": pa.array(self._digests()[active]),
+            }
+        )
+
+    def _digests(self) -> Words:
+        found = np.empty(self._book.runs.shape[0] // 2, np.uint64)
+        run_digests(self._book.runs, self._book.pool, found)
+        return found
 
     def quotes(self) -> pa.Table:
         """The best quote and the trading state of every active instrument.
@@ -261,7 +227,7 @@ class Books:
         Null where a side is empty, or where no message told the state.
         """
         active = self.active()
-        bid, bid_lots, ask, ask_lots = self._best(active)
+        bid, bid_lots, ask, ask_lots = self._book.quote[active].T
         return pa.table(
             {
                 "instrument": pa.array(active, pa.uint16()),
@@ -275,11 +241,3 @@ class Books:
                 ),
             }
         )
-
-
-def _extents(messages: Messages) -> Ints:
-    """The stretches of the wire in which messages stand one behind the other, (E, 2)."""
-    starts, stops = messages["start"] - PREFIX, messages["start"] + messages["length"]
-    apart = starts[1:] != stops[:-1]
-    ones = np.ones(min(messages.size, 1), np.bool_)
-    return np.stack([starts[np.append(ones, apart)], stops[np.append(apart, ones)]], axis=1)

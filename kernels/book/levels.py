@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from tapeout.kernels._bits import prefetch
 from tapeout.kernels._jit import jit_inner, jit_lean
-from tapeout.kernels.book.bits import prefetch
 from tapeout.kernels.tape.record import Ints
 
 FIRST_ROOM = 16  # levels a side starts with room for

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from tapeout.kernels._bits import leading_zeros, prefetch
 from tapeout.kernels._jit import jit_lean
-from tapeout.kernels.book.bits import leading_zeros, prefetch
 
 #: (S, 3) uint64, S a power of two. A slot is the reference, price << 32 | shares, and attribution
 #: << 32 | one more than the side index (2 * locate for bids, one more for asks): a free slot has

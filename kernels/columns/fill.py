@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from tapeout.kernels._bits import leading_zeros, select
 from tapeout.kernels._jit import jit_inner, jit_lean
-from tapeout.kernels.book.bits import leading_zeros, select
 from tapeout.kernels.columns.arena import (
     ARRIVAL_AT,
     CLOCK_AT,

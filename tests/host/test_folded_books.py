@@ -5,7 +5,8 @@ import pytest
 
 import tapeout
 from tapeout.feed import replay
-from tapeout.market.books import Books
+from tapeout.kernels.tape.faults import ledger
+from tapeout.market.folding import Folding
 
 EVERY = 1 << 30
 EX = "ex20101224.TEST_ITCH_50.gz"
@@ -31,6 +32,7 @@ def hold_same(path, monkeypatch):
         assert folded.depth(locate, 2) == books.depth(locate, 2)
         assert folded.state(locate) == books.state(locate)
     assert folded.quotes().equals(books.quotes())
+    assert folded.digests().equals(books.digests())
     assert list(map(str, other.findings)) == list(map(str, tape.findings))
     return folded
 
@@ -74,6 +76,5 @@ def test_a_tape_of_some_symbols_goes_by_way_of_records(capture, monkeypatch):
 
 
 def test_nothing_is_folded_from_nothing():
-    books, nothing = Books(), tapeout.feed.recovery.NOTHING
-    books.fold(nothing.wire, nothing.messages, nothing.records)
+    books = Folding(ledger()).books()
     assert books.active().size == books.live_orders == books.quotes().num_rows == 0

@@ -1,0 +1,1 @@
+"""What a capture comes to: streams, and op tapes, converted once and replayed from then on."""
