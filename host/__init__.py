@@ -40,7 +40,7 @@ _HOME = {
     "read": "tapeout.feed.tape",
     "run": "tapeout.service.run",
     "replay": "tapeout.journal.replay",
-    "read_prices": "tapeout.market.prices",
+    "read_prices": "tapeout.prices.panel",
     "risk_report": "tapeout.service.assess",
     "simulate": "tapeout.service.simulate",
     "value_at_risk": "tapeout.risk.var",

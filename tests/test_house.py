@@ -27,7 +27,7 @@ FLOORS = [
     ["tapeout.factors", "tapeout.risk"],
     ["tapeout.journal"],
     ["tapeout.feed"],
-    ["tapeout.market", "tapeout.device", "tapeout.map"],
+    ["tapeout.market", "tapeout.prices", "tapeout.device", "tapeout.map"],
     ["tapeout.clock"],
     ["tapeout.units", "tapeout.files", "tapeout.log", "tapeout.meter", "tapeout.progress"],
     ["tapeout.errors"],

@@ -157,7 +157,7 @@ def covariance(
 ) -> None:
     """Write the covariance of a price table's returns, symbol by symbol."""
     from tapeout.device import choose_device
-    from tapeout.market.prices import read_prices
+    from tapeout.prices.panel import read_prices
     from tapeout.risk.assessment import window_returns
     from tapeout.risk.covariance import covariance as estimate
     from tapeout.service.tables import check_table, write_table

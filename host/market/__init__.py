@@ -1,1 +1,1 @@
-"""The market's vocabulary: books, events, bars, prices."""
+"""The market's vocabulary: books, events, bars, messages."""

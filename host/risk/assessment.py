@@ -8,7 +8,7 @@ import numpy as np
 from tapeout.device import Device, choose_device
 from tapeout.errors import DataError
 from tapeout.kernels.returns import simple_returns
-from tapeout.market.prices import Prices
+from tapeout.prices.panel import Prices
 from tapeout.progress import Progress
 from tapeout.risk.backtest import Backtest, backtest, check_window, streaks
 from tapeout.risk.covariance import Floats

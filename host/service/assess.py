@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tapeout.device import choose_device
 from tapeout.files import write_whole
-from tapeout.market.prices import read_prices
+from tapeout.prices.panel import read_prices
 from tapeout.progress import Progress
 from tapeout.risk.assessment import Assessment, assess
 from tapeout.risk.backtest import check_window

@@ -12,7 +12,7 @@ import tapeout
 from tapeout.kernels.tape.bars import Bar
 from tapeout.market.bars import Bars
 from tapeout.market.books import Depth, Level
-from tapeout.market.prices import Prices
+from tapeout.prices.panel import Prices
 from tapeout.risk.assessment import assess
 from tapeout.risk.backtest import Backtest
 from tapeout.risk.kupiec import kupiec

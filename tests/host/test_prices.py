@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 
 from tapeout.errors import DataError
-from tapeout.market.prices import read_prices
+from tapeout.prices.panel import read_prices
 
 LONG = """symbol,date,close
 AA,2020-01-02,10

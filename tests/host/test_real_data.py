@@ -18,7 +18,7 @@ from tapeout.hdl.itch.model import decode, encode, fields
 from tapeout.hdl.layout import Fault
 from tapeout.kernels.tape.record import timestamp
 from tapeout.market.books import Books
-from tapeout.market.prices import read_prices
+from tapeout.prices.panel import read_prices
 from tapeout.risk.backtest import backtest
 
 #: LOBSTER's event types as the conversion wrote them.

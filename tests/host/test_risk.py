@@ -8,7 +8,7 @@ from scipy import stats
 
 import tapeout
 from tapeout.errors import DataError
-from tapeout.market.prices import Prices
+from tapeout.prices.panel import Prices
 from tapeout.risk.assessment import assess
 from tapeout.risk.backtest import backtest
 from tapeout.risk.kupiec import kupiec

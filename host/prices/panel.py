@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from tapeout.errors import DataError
-from tapeout.market.columns import Days, Floats, days, names, numbers
-from tapeout.market.table import named, only, read_table
+from tapeout.prices.columns import Days, Floats, days, names, numbers
+from tapeout.prices.table import named, only, read_table
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 

@@ -1,0 +1,1 @@
+"""Prices by the day: a table of them, read into a grid."""
