@@ -28,6 +28,7 @@ from tapeout.market.books import Books
 PLAIN = 20_000  # messages the Python model applies
 INSTRUMENTS = 8_000
 PIECE = 1 << 24  # bytes a call
+RING = 1 << 20  # orders the ring is made for
 PLAIN_LOOP = "plain loop, no output"
 FIRST_CALL = """
 import time
@@ -54,7 +55,7 @@ def exchange(bench: harness.Benchmark) -> None:
     grown.update(wire, np.array([[0, end]]))
     count, live, references = grown.seen, grown.live_orders, int(grown.store.shape[0]) + 1
     plain = Yardstick(references - 1, INSTRUMENTS, ledger())
-    folds = {"direct": Fold(references), "ring": Fold(store="ring", orders=live)}
+    folds = {"direct": Fold(references), "ring": Fold(store="ring", orders=RING)}
     plain.update(wire, 0, end)
     for fold in folds.values():
         fold.levels = fold.levels._replace(pool=np.zeros_like(grown.levels.pool))

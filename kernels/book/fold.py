@@ -181,6 +181,9 @@ class Fold:
         ValueError
             "reference must be below 2147483648 for the direct store; got ... at byte 2". The
             messages before it are applied.
+        ValueError
+            "reference must have room in a ring for 4 orders; got 7 at byte 192 with 5 live, 1 of
+            them in a stash for 1". The messages before it are applied.
         """
         _check(wire, extents)
         cursor = self._block.cursor
