@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tapeout.ahead import Ahead
 from tapeout.clock import midnight_ns, read_date, session_date
 from tapeout.errors import FeedError
 from tapeout.feed.capture import CHUNK_BYTES, Block, Capture
@@ -112,16 +113,14 @@ class Tape:
     ) -> None:
         self.path, self.strict, self.date = path, strict, date
         self.meter = meter or Meter()
-        self.ledger = ledger()
-        self.types = np.zeros(256, np.int64)
+        self.ledger, self.types = ledger(), np.zeros(256, np.int64)
         self._directory = Directory(symbols)
         self._progress = progress or Silent()
         self._chunk_bytes = chunk_bytes
         self._latest = np.full(moldudp.SESSIONS, BACKWARDS)
         self._places: dict[Fault, Place] = {}
         self._arbiter = Arbiter(self.ledger, self.meter)
-        self.recovery = Recovery()
-        self.source = Source(path)
+        self.recovery, self.source = Recovery(), Source(path)
         self._sources = [self.source, *(Source(line) for line in lines)]
         self._retransmitted = [Source(other) for other in retransmitted]
         self._snapshot = Tape(snapshot, chunk_bytes=chunk_bytes) if snapshot else None
@@ -189,7 +188,7 @@ class Tape:
         """Read the capture once, from its start to its end: every instrument's messages."""
         if self._begun:
             raise FeedError(f"{self.path} can be read once from one Tape: open it again")
-        self._begun = True
+        self._begun, self._ahead = True, Ahead()
         self._hold()
         size = sum(source.size for source in self._sources)
         advance, done = self._progress.stage("reading the capture", size), 0
@@ -262,6 +261,7 @@ class Tape:
                 self.date = session_date(int(block.packets["arrival_ns"][0]))
             wire, messages, gaps = self._arbiter.take(block, self.packets)
         gaps = [*self._arbiter.join(waiting.sequence), *gaps] if waiting else gaps
+        self._ahead.wait()
         with self.meter.timing("records") as reading:
             records = np.zeros(messages.size, RECORD_DTYPE)
             itch.records(wire, messages, self._latest, self._directory.words, records, self.ledger)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tapeout.ahead import Ahead
 from tapeout.device import READY, choose_device, choose_feed
 from tapeout.errors import DataError, DeviceError
 from tapeout.factors.catalogue import factor_panel
@@ -17,7 +18,7 @@ from tapeout.feed.tape import Tape
 from tapeout.kernels.montecarlo import gaussian_losses
 from tapeout.kernels.returns import log_returns
 from tapeout.kernels.tape.record import EVENT_DTYPE
-from tapeout.kernels.tape.warm import warm
+from tapeout.kernels.tape.warm import bars, books, wire
 from tapeout.market.bars import BarBuilder
 from tapeout.market.events import event_batch
 from tapeout.meter import Meter
@@ -74,7 +75,11 @@ class _Walker:
     def __init__(self, path: Path, options: Options, progress: Progress, tell: Tell) -> None:
         self.options, self.progress, self.tell = options, progress, tell
         self.on, self.feed = choose_device(options.device), choose_feed(options.feed)
-        warm()
+        ahead = Ahead()
+        wire()
+        bars()
+        ahead.wait()
+        books()
         event_batch(np.zeros(0, EVENT_DTYPE), {})  # Arrow is loaded before its clock runs
         self.meter = Meter()
         self.tape = Tape(

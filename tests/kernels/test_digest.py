@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tapeout
+from tapeout.feed import replay
 from tapeout.hdl.book import digest as golden
 from tapeout.hdl.book.model import Books as ModelBooks
 from tapeout.hdl.itch import model as itch_model
@@ -106,3 +107,10 @@ def test_the_digest_of_a_day_is_the_exchanges_own(capture):
 def test_an_unknown_symbol_has_no_digest():
     with pytest.raises(tapeout.DataError, match=r"instrument must be in the directory; got 'ZZ'"):
         Books().digest("ZZ")
+
+
+def test_books_folded_from_the_wire_have_the_same_digests(capture):
+    books, folded = tapeout.books(capture[0]), replay._folded(tapeout.read(capture[0]))
+    assert folded.digest() == books.digest() != 0
+    assert folded.digests().equals(books.digests())
+    assert folded.digest("HYDR") == books.digest("HYDR")
