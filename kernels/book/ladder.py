@@ -92,10 +92,11 @@ def place_of(block: Block, index: Any) -> Any:
 
 
 @jit_inner
-def change(book: Ladder, side: Any, price: Any, lots: Any) -> tuple[Any, bool]:
-    """Change a level; returns the price's rank, and False if the pool is short.
+def change(book: Ladder, side: Any, price: Any, lots: Any) -> tuple[Any, Any, Any, bool]:
+    """Change a level; returns the price's rank, its lots, and False if the pool is short.
 
-    A window that has become empty comes to the levels that are left.
+    Third comes whether it is far, where its lots are not told. A window that has become empty comes
+    to the levels that are left.
     """
     heads, near, at, flip = book.heads, book.near, side * _WORDS, NONE - (side & ONE) & _ALL_ONES
     window = heads[at | _HIGH]
@@ -111,9 +112,10 @@ def change(book: Ladder, side: Any, price: Any, lots: Any) -> tuple[Any, bool]:
         heads[at] = bits
         if bits == NONE and book.runs[side, LEVELS] > 0:
             settle(heads, near, book.runs, book.pool, np.int64(side))
-        return rank, True
+        return rank, level, NONE, True
     where = np.int64(side), np.int64(price)
-    return rank, change_far(heads, near, book.runs, book.pool, book.used, *where, np.int64(lots))
+    fits = change_far(heads, near, book.runs, book.pool, book.used, *where, np.int64(lots))
+    return rank, NONE, ONE, fits
 
 
 @jit_inner
@@ -178,7 +180,7 @@ def apply(block: Block, book: Ladder, log: Ledger) -> bool:
     for step in range(cursor[DONE], cursor[OPS]):
         index = np.uint64(step)
         side, price, lots, last = op_of(block.ops, index)
-        rank, fits = change(book, side, price, lots)
+        rank, _, _, fits = change(book, side, price, lots)
         if not fits:
             cursor[DONE] = step
             return False

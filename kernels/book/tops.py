@@ -49,15 +49,24 @@ def _write(
 
 
 @jit_inner
-def _stand(book: Ladder, side: Any) -> tuple[Any, Any]:
-    """Bring the best price of a side up to date; returns its rank and its lots."""
+def _stand(
+    book: Ladder, side: Any, before: Any, had: Any, rank: Any, level: Any, far: Any
+) -> tuple[Any, Any]:
+    """Bring the best price of a side up to date after a change; returns its rank and its lots.
+
+    It was of rank `before` and had `had` lots. What changed is the best now, or is not and changes
+    nothing. Only where the best itself is gone, or the change was far, the best is looked up.
+    """
     heads, at = book.heads, side * _WORDS
-    top, place = near_best(heads, at, side)
-    lots, unsure = book.near[place], heads[at | _HIGH] & UNSURE
+    best, none = np.uint64(rank >= before), np.uint64(level == NONE)
+    top, lots = select(best, rank, before), select(best, level, had)
+    if best & none | far != NONE:
+        top, place = near_best(heads, at, side)
+        lots = book.near[place]
+        if (top == NONE) | (heads[at | _HIGH] & UNSURE | far != NONE):
+            stand(book, side)
+            return heads[at | _TOP], heads[at | _TOP_LOTS]
     heads[at | _TOP], heads[at | _TOP_LOTS] = top, lots
-    if (top == NONE) | (unsure != NONE):
-        stand(book, side)
-        return heads[at | _TOP], heads[at | _TOP_LOTS]
     return top, lots
 
 
@@ -76,20 +85,21 @@ def apply_to_rows(wire: Bytes, block: Block, book: Ladder, rows: Any, log: Ledge
         index, fresh = np.uint64(step), np.uint64(last)
         side, price, lots, ends = op_of(block.ops, index)
         at = side * _WORDS
-        began = select(fresh, heads[at | _TOP], began)
-        began_lots = select(fresh, heads[at | _TOP_LOTS], began_lots)
-        _, fits = change(book, side, price, lots)
+        before, had = heads[at | _TOP], heads[at | _TOP_LOTS]
+        began, began_lots = select(fresh, before, began), select(fresh, had, began_lots)
+        rank, level, far, fits = change(book, side, price, lots)
         if not fits:
             cursor[DONE], cursor[BETWEEN] = step, not last
             cursor[BEGAN], cursor[BEGAN_LOTS] = np.int64(began), np.int64(began_lots)
             cursor[ROWS] = np.int64(row) // TOP_WORDS
             return False
-        top, standing = _stand(book, side)
+        top, standing = _stand(book, side, before, had, rank, level, far)
         last, place = ends, place_of(block, index)
         _write(wire, place, rows, row, side, top, standing)
         changed = last & ((top != began) | (standing != began_lots))
         row += select(np.uint64(changed), _ROW, NONE)
-        if last & (top + heads[(side ^ ONE) * _WORDS | _TOP] > CROSSED):
+        other = heads[(side ^ ONE) * _WORDS | _TOP]
+        if select(np.uint64(last), top + other, NONE) > CROSSED:
             note(log, Fault.CROSSED, -1, np.int64(place), -1, 1)
     cursor[DONE] = cursor[OPS] = cursor[BETWEEN] = 0
     cursor[ROWS] = np.int64(row) // TOP_WORDS
