@@ -18,11 +18,13 @@ import pyarrow as pa
 
 import tapeout
 from tapeout.errors import TapeoutError
+from tapeout.feed import replay
 from tapeout.feed.tape import Tape
 from tapeout.hdl.itch.layout import MESSAGES
 from tapeout.hdl.itch.model import encode
 from tapeout.hdl.moldudp.model import frame
 from tapeout.sim import pcap
+from tapeout.sim.exchange.glimpse import soup
 
 ARRIVAL = 1_767_623_400_000_000_000  # 2026-01-05 09:30 in New York
 OPEN_NS = 34_200 * 10**9
@@ -86,6 +88,7 @@ def seeds():
     """A small capture of each kind."""
     bare = b"".join(len(m).to_bytes(2) + m for m in messages())
     plain = [bare, *(make(order) for make in (classic, blocks) for order in "<>")]
+    plain.append(soup(messages()))
     packed = [pa.compress(plain[at], codec="zstd", asbytes=True) for at in (0, 1)]
     return [*plain, *packed, *(gzip.compress(plain[at]) for at in (0, 3))]
 
@@ -120,6 +123,12 @@ def wrapped(rng, raw):
     return pa.compress(raw, codec="zstd", asbytes=True) if how == 1 else raw
 
 
+def folded(path):
+    """The books straight from the wire, where they can be had so."""
+    tape = tapeout.read(path)
+    return replay._folded(tape) if tape.source.container != "soup" else None
+
+
 READERS = {
     "records": lambda path: list(Tape(path, chunk_bytes=1 << 12).records()),
     "strict": lambda path: list(tapeout.read(path, strict=True).records()),
@@ -129,6 +138,8 @@ READERS = {
     ],
     "events": lambda path: tapeout.events(path).read_all().validate(full=True),
     "books": lambda path: tapeout.books(path).quotes(),
+    "folded": folded,
+    "depth": lambda path: tapeout.depth(path, every="1h").read_all(),
     "bars": lambda path: tapeout.bars(path).to_arrow(),
 }
 
