@@ -11,7 +11,7 @@ from tapeout.web.svg import Chart, short
 PICTURE = Path(__file__).parent.parent / "docs" / "growth.svg"
 WIDTH, HEIGHT = 420, 220
 STYLE = """
-svg { font: 11px sans-serif; color: #555; background: #fff }
+svg { font: 11px sans-serif; color: #555; background: #fff; overflow: visible }
 text { fill: #555 } .title { font-weight: bold } .end { text-anchor: end }
 .mid { text-anchor: middle } .grid { stroke: #ddd; fill: none }
 .line { stroke: #1668b0; stroke-width: 1.6; fill: none } circle { fill: #1668b0 }
