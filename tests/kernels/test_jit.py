@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numba import types
 
 from tapeout.hdl.layout import Fault
 from tapeout.kernels._jit import forget_stale, jit
@@ -54,7 +55,10 @@ def _sum_of_doubles(value):
 
 def test_a_kernel_is_compiled_once_for_all_constants_and_enumerations():
     assert _sum_of_doubles(5) == 2 * (0 + 1 + int(Fault.GAP) + 5)
-    assert len(_twice.signatures) == 1
+    member = types.IntEnumMember(Fault, types.int64)
+    for kind in (types.literal(0), types.literal(1), member, types.int64):
+        _twice.compile((kind,))  # as from within a kernel, which may have been on disk
+    assert _twice.signatures == [(types.int64,)]
 
 
 @given(st.binary(min_size=20, max_size=20), st.integers(0, 12))
