@@ -205,7 +205,7 @@ def books(source: str | Path | Tape) -> Books:
 
 
 def _folded(tape: Tape) -> Books:
-    """The same, straight from the wire: takes longer to compile, and half the time to run."""
+    """The same, straight from the wire: takes longer to compile, and less to run."""
     folding, bare = Folding(tape.ledger), tape.source.container == "itch"
     for stretch in tape.stretches():
         with tape.meter.timing("books") as reading:

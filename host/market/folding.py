@@ -18,7 +18,7 @@ FIRST_ORDERS = 1 << 16
 
 
 class Folding:
-    """All instruments' books without their events, in about half the time of `Books.update`.
+    """All instruments' books without their events, in less time than `Books.update`.
 
     What is wrong with the orders is counted in `log`, as `Books` counts it.
     """
