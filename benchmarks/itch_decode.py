@@ -124,13 +124,14 @@ def records_alone(bench: harness.Benchmark) -> None:
         for stretch in Tape(capture(events, harness.SEED)).stretches()
     ]
     latest, symbols = np.zeros(SESSIONS, np.int64), np.zeros(itch.LOCATES, np.uint64)
+    types = np.zeros(256, np.int64)
     out = np.zeros(max(found.size for _, found in stretches), RECORD_DTYPE)
 
     def records() -> None:
         for wire, found in stretches:
             rows = out[: found.size]
             rows.view(np.uint8)[:] = 0
-            itch.records(wire, found, latest, symbols, rows, ledger())
+            itch.records(wire, found, latest, symbols, types, rows, ledger())
 
     wire, found = stretches[-1]
     raw = [wire[m["start"] : m["start"] + m["length"]].tobytes() for m in found[:PLAIN]]

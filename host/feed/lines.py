@@ -132,6 +132,12 @@ class Arbiter:
             self._last_arrival = int(packets["arrival_ns"][block.settled - 1])
         return wire, messages, [self._gap(gap, before) for gap in lost]
 
+    def count(self, packets: Packets, before: int) -> Messages:
+        """The messages of a file that does not number them; `before` came before these."""
+        messages = np.empty(packets.size, MESSAGE_DTYPE)
+        moldudp.bare(packets, before + 1, messages)
+        return messages
+
     def number(self, packets: Packets, stream: SoupBinTcp) -> tuple[Messages, list[Gap]]:
         """The messages of a numbered stream, each once, and what is missing among them.
 

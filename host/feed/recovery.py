@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from tapeout.errors import FeedError
-from tapeout.kernels.tape.itch import LOCATES, SLACK
+from tapeout.kernels.tape.itch import LENGTHS, LOCATES, SLACK
 from tapeout.kernels.tape.moldudp import MESSAGE_DTYPE, Messages
-from tapeout.kernels.tape.record import RECORD_DTYPE, WELL_FORMED, Ints, Records, locate
+from tapeout.kernels.tape.record import RECORD_DTYPE, Ints, Records
 from tapeout.kernels.tape.wire import Bytes
 
 END_OF_SNAPSHOT, DIGITS = ord("G"), slice(1, 21)
@@ -56,6 +56,7 @@ Mark = Gap | Recovered
 class Stretch:
     """Consecutive messages: their bytes in `wire`, where they stand, and the records of them.
 
+    There are no records where the reader wants none.
     `marks` says, in order, where among them messages are lost and where a snapshot takes over.
     """
 
@@ -133,14 +134,14 @@ class Recovery:
             if behind.any():
                 marks = self._split(gaps, self.waiting, int(behind.argmax()))
         if marks or self._lost:
-            self._walk(stretch.records, marks)
+            self._walk(_named(stretch), marks)
         return replace(stretch, marks=tuple(marks)) if marks else stretch
 
     def end(self) -> Iterator[Stretch]:
         """No message, but the recovery, if the snapshot was taken behind the last one."""
         if self.waiting is not None:
             marks = self._split([], self.waiting, 0)
-            self._walk(NOTHING.records, marks)
+            self._walk(_named(NOTHING), marks)
             yield replace(NOTHING, marks=tuple(marks))
 
     def _split(self, gaps: Sequence[Gap], taken: Snapshot, at: int) -> list[Mark]:
@@ -155,22 +156,29 @@ class Recovery:
                 behind.append(rest)
         return [*before, Recovered(taken, at, np.zeros(0, np.int64)), *behind]
 
-    def _walk(self, records: Records, marks: list[Mark]) -> None:
+    def _walk(self, named: Ints, marks: list[Mark]) -> None:
         """Mark what is touched between the marks; tells a recovery what it recovers."""
         at = 0
         for place, mark in enumerate(marks):
-            self._touch(records[at : mark.at])
+            self._touch(named[at : mark.at])
             at = mark.at
             if isinstance(mark, Gap):
                 self._lost = self._lost or mark.sequence
             else:
                 marks[place] = replace(mark, stale=np.flatnonzero(self.since))
                 self._lost, self.since[:] = 0, 0
-        self._touch(records[at:])
+        self._touch(named[at:])
 
-    def _touch(self, records: Records) -> None:
+    def _touch(self, named: Ints) -> None:
         """Instruments named while messages are lost are stale."""
-        if self._lost and records.size:
-            touched = np.unique(locate(records[records["flags"] == WELL_FORMED]))
+        if self._lost and named.size:
+            touched = np.unique(named)
             fresh = touched[(touched > 0) & (self.since[touched] == 0)]
             self.since[fresh] = self._lost
+
+
+def _named(stretch: Stretch) -> Ints:
+    """The locate each message names, (M,); 0 of those that are malformed."""
+    wire, starts, lengths = stretch.wire, stretch.messages["start"], stretch.messages["length"]
+    sound = (lengths > 0) & (LENGTHS[wire[starts]] == lengths)
+    return np.where(sound, wire[starts + 1].astype(np.int64) << 8 | wire[starts + 2], 0)

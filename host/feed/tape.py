@@ -22,7 +22,6 @@ from tapeout.feed.source import Source
 from tapeout.hdl.layout import Fault
 from tapeout.kernels.tape import frames, itch, moldudp
 from tapeout.kernels.tape.faults import BEFORE, BYTE, COUNT, MESSAGE, PACKET, Ledger, ledger, note
-from tapeout.kernels.tape.moldudp import MESSAGE_DTYPE
 from tapeout.kernels.tape.record import RECORD_DTYPE, Records, locate
 from tapeout.log import log
 from tapeout.market.directory import Directory
@@ -184,11 +183,14 @@ class Tape:
         """Which locates the reader asked for, (65536,); locate 0, about no stock, always."""
         return self._directory.wanted
 
-    def stretches(self) -> Iterator[Stretch]:
-        """Read the capture once, from its start to its end: every instrument's messages."""
+    def stretches(self, *, records: bool = True) -> Iterator[Stretch]:
+        """Read the capture once, from its start to its end: every instrument's messages.
+
+        All is found and counted also where the records are not made, for who reads the wire.
+        """
         if self._begun:
             raise FeedError(f"{self.path} can be read once from one Tape: open it again")
-        self._begun, self._ahead = True, Ahead()
+        self._begun, self._ahead = True, Ahead() if records else None
         self._hold()
         size = sum(source.size for source in self._sources)
         advance, done = self._progress.stage("reading the capture", size), 0
@@ -199,7 +201,7 @@ class Tape:
             if isinstance(capture, Capture) and isinstance(capture.container, SoupBinTcp):
                 self._stream = capture.container
             for block in self._timed(capture):
-                stretch = self._stretch(block)
+                stretch = self._stretch(block, records)
                 self._check(block, capture)
                 position = sum(source.position for source in self._sources)
                 advance(position - done)
@@ -245,28 +247,25 @@ class Tape:
             else:
                 yield stretch.records
 
-    def _stretch(self, block: Block) -> Stretch:
+    def _stretch(self, block: Block, decoded: bool) -> Stretch:
         self.ledger[BEFORE, BYTE] = block.base
         wire, gaps, waiting = block.wire, list[Gap](), self.recovery.waiting
         if self._stream:
             messages, gaps = self._arbiter.number(block.packets, self._stream)
         elif self._bare:
-            messages = np.zeros(block.packets.size, MESSAGE_DTYPE)
-            messages["start"] = block.packets["start"]
-            messages["length"] = block.packets["captured"]
-            messages["packet"] = -1
-            messages["sequence"] = np.arange(messages.size) + self.messages + 1
+            messages = self._arbiter.count(block.packets, self.messages)
         else:
             if self.date is None:
                 self.date = session_date(int(block.packets["arrival_ns"][0]))
             wire, messages, gaps = self._arbiter.take(block, self.packets)
         gaps = [*self._arbiter.join(waiting.sequence), *gaps] if waiting else gaps
-        self._ahead.wait()
+        if self._ahead:
+            self._ahead.wait()
+        carried = self._latest, self._directory.words, self.types
         with self.meter.timing("records") as reading:
-            records = np.zeros(messages.size, RECORD_DTYPE)
-            itch.records(wire, messages, self._latest, self._directory.words, records, self.ledger)
+            records = np.zeros(messages.size if decoded else 0, RECORD_DTYPE)
+            itch.records(wire, messages, *carried, records, self.ledger)
             reading.items += messages.size
-        self.types += np.bincount(records["type"], minlength=256)
         stretch = Stretch(wire, messages, records)
         return self.recovery.follow(stretch, gaps, max(self._arbiter.first, 0))
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from tapeout.hdl.itch.layout import MESSAGES, source
 from tapeout.hdl.layout import Fault
-from tapeout.kernels._jit import jit
+from tapeout.kernels._jit import jit_inner, jit_lean
 from tapeout.kernels.tape.faults import Ledger, note
 from tapeout.kernels.tape.moldudp import Messages
 from tapeout.kernels.tape.record import STAMP_BITS, WELL_FORMED, Ints, Records
@@ -51,7 +51,7 @@ PRICE, SIDE, MPID, CODE = _starts("price"), _starts("side"), _starts("mpid"), _s
 STOCK, WIDE = _stocks(), _wide()
 
 
-@jit
+@jit_inner
 def _fill(record: Any, wire: Bytes, at: int, kind: int) -> None:
     """Copy every field that messages of type `kind` have; the others stay zero."""
     stamp = be64(wire, at + 3)  # the timestamp is its low six bytes
@@ -75,35 +75,52 @@ def _fill(record: Any, wire: Bytes, at: int, kind: int) -> None:
         record.code = wire[at + CODE[kind]]
 
 
-@jit
-def records(
-    wire: Bytes, found: Messages, latest: Ints, symbols: Any, out: Records, log: Ledger
-) -> None:
-    """Decode each of `found` into its row of `out`, which must be zero.
+@jit_inner
+def _sound(wire: Bytes, message: Any, index: int, latest: Ints, symbols: Any, log: Ledger) -> bool:
+    """Whether a message is well-formed; what is wrong with it, and its stock, go on record."""
+    at, length = message.start, message.length
+    kind = wire[at]
+    if length == 0 or LENGTHS[kind] != length:
+        unknown = length != 0 and LENGTHS[kind] == 0
+        fault = Fault.UNKNOWN_TYPE if unknown else Fault.WRONG_LENGTH
+        note(log, fault, message.packet, at, index, 1)
+        return False
+    if STOCK[kind] != 0:
+        symbols[be16(wire, at + 1)] = be64(wire, at + STOCK[kind])
+    time = np.int64(be64(wire, at + 3) & 0xFFFFFFFFFFFF)
+    if time < latest[message.session]:
+        note(log, Fault.TIME_BACKWARDS, message.packet, at, index, 1)
+    latest[message.session] = time
+    return True
 
-    `wire` must reach `SLACK` bytes beyond the last message. `latest` (sessions,) int64 holds the
-    newest exchange time of each session, `symbols` (65536,) uint64 the symbol of each locate as a
-    big-endian integer; both are carried from block to block.
+
+@jit_lean
+def records(
+    wire: Bytes,
+    found: Messages,
+    latest: Ints,
+    symbols: Any,
+    types: Ints,
+    out: Records,
+    log: Ledger,
+) -> None:
+    """Look at each of `found`, and decode it into its row of `out`.
+
+    `out` must be zero, or have no rows: then nothing is decoded. `wire` must reach `SLACK` bytes
+    beyond the last message. Carried from block to block are `latest` (sessions,) int64, the newest
+    exchange time of each session; `symbols` (65536,) uint64, the symbol of each locate as a
+    big-endian integer; and `types` (256,) int64, how many messages of each type there are, where
+    one without a byte is of type 0.
     """
+    decodes = out.size > 0
     for index in range(found.size):
-        message, record = found[index], out[index]
-        at, length = message.start, message.length
-        record.sequence, record.arrival_ns = message.sequence, message.arrival_ns
-        record.length = length & 0xFFFF
-        if length == 0:
-            note(log, Fault.WRONG_LENGTH, message.packet, at, index, 1)
-            continue
-        kind = wire[at]
-        record.type = kind
-        if LENGTHS[kind] == 0:
-            note(log, Fault.UNKNOWN_TYPE, message.packet, at, index, 1)
-        elif LENGTHS[kind] != length:
-            note(log, Fault.WRONG_LENGTH, message.packet, at, index, 1)
-        else:
-            _fill(record, wire, at, kind)
-            if STOCK[kind] != 0:
-                symbols[record.stamp >> STAMP_BITS] = be64(wire, at + STOCK[kind])
-            time = np.int64(record.stamp & 0xFFFFFFFFFFFF)
-            if time < latest[message.session]:
-                note(log, Fault.TIME_BACKWARDS, message.packet, at, index, 1)
-            latest[message.session] = time
+        message = found[index]
+        kind = np.int64(wire[message.start]) if message.length > 0 else 0
+        types[kind] += 1
+        sound = _sound(wire, message, index, latest, symbols, log)
+        if decodes:
+            record = out[index]
+            record.sequence, record.arrival_ns = message.sequence, message.arrival_ns
+            record.length, record.type = message.length & 0xFFFF, kind
+            if sound:
+                _fill(record, wire, message.start, kind)

@@ -11,7 +11,7 @@ from tapeout.hdl.moldudp.layout import (
     LAST_SEQUENCE,
     PREFIX_BYTES,
 )
-from tapeout.kernels._jit import jit, jit_inner
+from tapeout.kernels._jit import jit, jit_inner, jit_lean
 from tapeout.kernels.tape.frames import Datagrams
 from tapeout.kernels.tape.lines import Lines, line_of
 from tapeout.kernels.tape.pcap import Packets
@@ -160,4 +160,32 @@ def messages(wire: Bytes, grams: Datagrams, heads: Headers, chosen: Any, out: Me
                 entry.session = head.session
                 count += 1
             at += PREFIX_BYTES + length
+    return count
+
+
+@jit_lean
+def bare(packets: Packets, number: int, out: Messages) -> None:
+    """Write one entry to `out` for each message of a file that numbers none; the first's number."""
+    for index in range(packets.size):
+        packet, entry = packets[index], out[index]
+        entry.start, entry.length = packet.start, packet.captured
+        entry.packet, entry.sequence = -1, number + index
+        entry.arrival_ns, entry.session = 0, 0
+
+
+@jit_lean
+def extents(messages: Messages, out: Ints) -> int:
+    """Write to `out` (M, 2) where messages stand one behind the other; the number written.
+
+    Each extent starts with the length of its first message and stops behind its last.
+    """
+    count, stop = 0, np.int64(-1)
+    for index in range(messages.size):
+        message = messages[index]
+        start = message.start - PREFIX_BYTES
+        if start != stop:
+            out[count, 0] = start
+            count += 1
+        stop = message.start + message.length
+        out[count - 1, 1] = stop
     return count

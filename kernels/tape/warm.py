@@ -34,13 +34,15 @@ def wire() -> None:
     sequence.order(heads, grams, True, known, met, chosen, gaps, log)
     messages = np.zeros(0, MESSAGE_DTYPE)
     moldudp.messages(wire, grams, heads, chosen, messages)
+    moldudp.bare(packets, 1, messages)
 
 
 def books() -> None:
     """The kernels from messages to books."""
     log, wire, messages = ledger(), np.zeros(itch.SLACK, np.uint8), np.zeros(0, MESSAGE_DTYPE)
     records, symbols = np.zeros(0, RECORD_DTYPE), np.zeros(1, np.uint64)
-    itch.records(wire, messages, np.zeros(1, np.int64), symbols, records, log)
+    latest, types = np.zeros(1, np.int64), np.zeros(256, np.int64)
+    itch.records(wire, messages, latest, symbols, types, records, log)
     events, quotes = np.zeros(0, EVENT_DTYPE), np.zeros(0, QUOTE_DTYPE)
     wanted = np.ones(itch.LOCATES, np.bool_)
     orders.with_room(orders.orders(2), 1, 1)

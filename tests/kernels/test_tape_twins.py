@@ -33,7 +33,7 @@ MESSAGE = st.one_of(
 )
 
 
-def twin_records(messages, log=None):
+def twin_records(messages, log=None, decoded=True):
     """The records the twin makes of whole messages, numbered from 1 and stamped by their number."""
     wire = np.frombuffer(b"".join(messages) + bytes(itch.SLACK), np.uint8).copy()
     found = np.zeros(len(messages), moldudp.MESSAGE_DTYPE)
@@ -41,21 +41,48 @@ def twin_records(messages, log=None):
     found["start"] = np.cumsum(found["length"]) - found["length"]
     found["sequence"] = np.arange(len(messages)) + 1
     found["arrival_ns"] = 10**18 + found["sequence"]
-    out = np.zeros(len(messages), RECORD_DTYPE)
-    symbols = np.zeros(itch.LOCATES, np.uint64)
+    out = np.zeros(len(messages) if decoded else 0, RECORD_DTYPE)
+    symbols, types = np.zeros(itch.LOCATES, np.uint64), np.zeros(256, np.int64)
     log = ledger() if log is None else log
-    itch.records(wire, found, np.zeros(1, np.int64), symbols, out, log)
-    return out, symbols
+    itch.records(wire, found, np.zeros(1, np.int64), symbols, types, out, log)
+    return out, symbols, types
 
 
 @given(st.lists(MESSAGE, max_size=40))
 def test_records_are_the_models_bit_for_bit(messages):
     log = ledger()
-    records, _ = twin_records(messages, log)
+    records, _, types = twin_records(messages, log)
     want = [itch_model.decode(m, k, 10**18 + k) for k, m in enumerate(messages, 1)]
     assert records.tobytes() == b"".join(pack(r, RECORD).to_bytes(64, "little") for r in want)
     bad = log[Fault.UNKNOWN_TYPE, COUNT] + log[Fault.WRONG_LENGTH, COUNT]
     assert bad == sum(record.flags == 0 for record in want)
+    met = np.bincount([message[0] if message else 0 for message in messages], minlength=256)
+    assert types.tolist() == met.tolist()
+
+
+@given(st.lists(MESSAGE, max_size=40))
+def test_who_wants_no_records_is_told_the_same(messages):
+    log, other = ledger(), ledger()
+    _, symbols, types = twin_records(messages, log)
+    none, met, counts = twin_records(messages, other, decoded=False)
+    assert none.size == 0
+    assert (met == symbols).all()
+    assert counts.tolist() == types.tolist()
+    assert other.tolist() == log.tolist()
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), ANY), max_size=30))
+def test_extents_hold_every_message_and_nothing_else(spaced):
+    """Messages with some bytes in front of each: an extent begins where there are any."""
+    found, at, want = np.zeros(len(spaced), moldudp.MESSAGE_DTYPE), 100, []
+    for row, (space, message) in enumerate(spaced):
+        at += space
+        found["start"][row], found["length"][row] = at + 2, len(message)
+        if space or not want:
+            want.append([at, at])
+        at = want[-1][1] = at + 2 + len(message)
+    out = np.zeros((len(spaced), 2), np.int64)
+    assert out[: moldudp.extents(found, out)].tolist() == want
 
 
 def test_every_message_with_a_stock_teaches_its_symbol():
@@ -63,7 +90,7 @@ def test_every_message_with_a_stock_teaches_its_symbol():
         message = itch_model.encode(
             kind, stock_locate=7, **({"stock": "AAPL"} if "stock" in layout.fields else {})
         )
-        _, symbols = twin_records([message])
+        _, symbols, _ = twin_records([message])
         known = int(symbols[7]).to_bytes(8).decode().strip("\0 ")
         assert known == ("AAPL" if "stock" in layout.fields else "")
 
