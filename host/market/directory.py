@@ -22,13 +22,17 @@ class Directory:
 
     def __init__(self, asked: Sequence[str] = ()) -> None:
         self.words = np.zeros(LOCATES, np.uint64)
+        self._read, self._symbols = self.words.copy(), dict[int, str]()
         self.asked = sorted({symbol.strip().upper() for symbol in asked})
 
     @property
     def symbols(self) -> dict[int, str]:
         """Stock locate to symbol, as the messages so far tell it."""
-        known = np.flatnonzero(self.words)
-        return {int(at): int(self.words[at]).to_bytes(8).decode("latin-1").strip() for at in known}
+        if not np.array_equal(self.words, self._read):
+            self._read, known = self.words.copy(), np.flatnonzero(self.words).tolist()
+            letters = ((at, int(self.words[at]).to_bytes(8).decode("latin-1")) for at in known)
+            self._symbols = {at: word.strip() for at, word in letters}
+        return dict(self._symbols)
 
     @property
     def wanted(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
