@@ -8,6 +8,7 @@ import numpy as np
 from tapeout.errors import FeedError
 from tapeout.feed.capture import Capture
 from tapeout.feed.source import Source
+from tapeout.hdl.moldudp.layout import PREFIX_BYTES
 from tapeout.kernels.tape import frames, lines, moldudp
 from tapeout.kernels.tape.faults import BEFORE, BYTE, PACKET, Ledger, ledger
 from tapeout.kernels.tape.itch import SLACK
@@ -71,7 +72,7 @@ class Retransmitted:
         """Put what is held into the gaps.
 
         Returns the bytes, the messages with those held in their places, those held, and the gaps
-        that are left.
+        that are left. What is held stands behind its length, as all messages do.
         """
         taken, at, left, before = [np.zeros(0, MESSAGE_DTYPE)], [np.zeros(0, int)], [gaps[:0]], 0
         for gap in gaps:
@@ -81,9 +82,9 @@ class Retransmitted:
             at.append(np.full(rows.size, gap["at"]))
             before += rows.size
         held = np.concatenate(taken)
-        pieces = [self._wire[m["start"] : m["start"] + m["length"]] for m in held]
-        sizes = held["length"].astype(np.int64)
-        held["start"] = wire.size - SLACK + np.cumsum(sizes) - sizes
+        pieces = [self._wire[m["start"] - PREFIX_BYTES : m["start"] + m["length"]] for m in held]
+        ends = np.cumsum(held["length"] + np.int64(PREFIX_BYTES))
+        held["start"] = wire.size - SLACK + ends - held["length"]
         held["packet"] = -1
         wire = np.concatenate([wire[:-SLACK], *pieces, np.zeros(SLACK, np.uint8)])
         return wire, np.insert(messages, np.concatenate(at), held), held, np.concatenate(left)
