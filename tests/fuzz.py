@@ -124,9 +124,10 @@ def wrapped(rng, raw):
 
 
 def folded(path):
-    """The books straight from the wire, where they can be had so."""
-    tape = tapeout.read(path)
-    return replay._folded(tape) if tape.source.container != "soup" else None
+    """The books and quotes straight from the wire, where they can be had so."""
+    if tapeout.read(path).source.container != "soup":
+        replay.folded_books(tapeout.read(path))
+        list(replay.folded_quotes(tapeout.read(path)))
 
 
 READERS = {

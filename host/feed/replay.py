@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import NamedTuple, TypeVar, overload
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +21,8 @@ from tapeout.market.events import BOOK_EVENTS, event_batch
 from tapeout.market.folding import Folding
 from tapeout.units import span_ns
 
-LARGE = 1 << 28  # bytes of a source that are worth compiling the fold for
+T = TypeVar("T")
+LARGE = 1 << 24  # bytes of a source that are worth compiling the fold for
 
 
 class Change(NamedTuple):
@@ -58,7 +59,7 @@ class Replay:
     def __iter__(self) -> Iterator[Change]:
         for stretch in self.tape.stretches():
             yield Change(stretch, *self._play(stretch, 0, stretch.records.size, True))
-        self._end()
+        self.books.directory = self.tape.directory
 
     def until(
         self, every_ns: int, start_ns: int, end_ns: int, heard: Hear = lambda events, quotes: None
@@ -83,7 +84,7 @@ class Replay:
                 yield midnight + due
                 done, due = at, due + every_ns
             heard(*self._play(stretch, done, times.size, True))
-        self._end()
+        self.books.directory = self.tape.directory
 
     def _play(self, stretch: Stretch, start: int, stop: int, whole: bool) -> tuple[Events, Quotes]:
         """Fold in records of a stretch, to its end if `whole`; strict, stop at what was wrong."""
@@ -97,10 +98,6 @@ class Replay:
         if self.tape.strict:
             self.tape.stop_at_fault()
         return changed
-
-    def _end(self) -> None:
-        """Tell the books what is only known at the end."""
-        self.books.directory = self.tape.directory
 
     def _fold(self, records: Records, at: int) -> tuple[Events, Quotes]:
         """Fold in records, before which `at` of the stretch came."""
@@ -196,26 +193,49 @@ def events(source: str | Path | Tape) -> pa.RecordBatchReader:
 def books(source: str | Path | Tape) -> Books:
     """Every instrument's book at the end of a capture; parameters as for `events`."""
     tape = opened(source)
-    if tape.plain and tape.source.container != "soup" and tape.source.size >= LARGE:
-        return _folded(tape)
+    if folds(tape):
+        return folded_books(tape)
     replay = Replay(tape)
     for _ in replay:
         pass
     return replay.books
 
 
-def _folded(tape: Tape) -> Books:
-    """The same, straight from the wire: takes longer to compile, and less to run."""
-    folding, bare = Folding(tape.ledger), tape.source.container == "itch"
-    for stretch in tape.stretches():
-        with tape.meter.timing("books") as reading:
-            folding.update(stretch.wire, stretch.messages, stretch.records, bare=bare)
-            reading.items += stretch.messages.size
-        if tape.strict:
-            tape.stop_at_fault()
+def best_quotes(tape: Tape) -> Iterator[Quotes]:
+    """Every change of a best quote, a stretch at a time: views that the next overwrites."""
+    return folded_quotes(tape) if folds(tape) else (change.quotes for change in Replay(tape))
+
+
+def folds(tape: Tape) -> bool:
+    """Whether the fold can read the tape, and saves more than it takes to compile."""
+    return tape.plain and tape.source.container != "soup" and tape.source.size >= LARGE
+
+
+def folded_books(tape: Tape) -> Books:
+    """The books straight from the wire."""
+    folding = Folding(tape.ledger, bare=tape.source.container == "itch")
+    for _ in _folded(tape, lambda one: folding.update(one.wire, one.messages)):
+        pass
     books = folding.books()
     books.directory, books.stale = tape.directory, tape.stale
     return books
+
+
+def folded_quotes(tape: Tape) -> Iterator[Quotes]:
+    """The best quotes straight from the wire."""
+    folding = Folding(tape.ledger, bare=tape.source.container == "itch")
+    return _folded(tape, lambda one: folding.quotes(one.wire, one.messages, tape.midnight_ns))
+
+
+def _folded(tape: Tape, fold: Callable[[Stretch], T]) -> Iterator[T]:
+    """What folding each stretch of the wire gives; strict, stop at what was wrong."""
+    for stretch in tape.stretches(records=False):
+        with tape.meter.timing("books") as reading:
+            found = fold(stretch)
+            reading.items += stretch.messages.size
+        if tape.strict:
+            tape.stop_at_fault()
+        yield found
 
 
 @overload
@@ -272,9 +292,8 @@ def activity_bars(source: str | Path | Tape, by: str, size: float | None) -> pa.
     builder = ActivityBars(by, 1 if size is None else size)
     if size is None:
         raise DataError(f"bars by {by} need a size; got none")
-    replay, found = Replay(opened(source)), []
-    for change in replay:
-        found.append(builder.update(change.events, replay.tape.midnight_ns))
+    replay = Replay(opened(source))
+    found = [builder.update(change.events, replay.tape.midnight_ns) for change in replay]
     full = np.concatenate([*found, builder.rest()])
     if not full.size:
         raise DataError("no trade falls into the hours asked for")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from tapeout.clock import read_time
-from tapeout.feed.replay import Replay, opened
+from tapeout.feed.replay import Replay, best_quotes, opened
 from tapeout.feed.tape import Tape
 from tapeout.kernels.tape.record import Quotes
 from tapeout.market.depth import DEPTH, check_levels, depth_batch
@@ -25,8 +25,8 @@ def quotes(source: str | Path | Tape) -> pa.RecordBatchReader:
     source : path or Tape
         A capture, or one opened by `tapeout.read` with its options.
     """
-    replay = Replay(opened(source))
-    batches = (quote_batch(change.quotes, replay.tape.directory) for change in replay)
+    tape = opened(source)
+    batches = (quote_batch(found, tape.directory) for found in best_quotes(tape))
     return pa.RecordBatchReader.from_batches(QUOTES, batches)
 
 

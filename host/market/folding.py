@@ -2,52 +2,60 @@
 
 import numpy as np
 
+from tapeout.hdl.itch.layout import MESSAGES
 from tapeout.hdl.layout import Fault
-from tapeout.kernels.book import ladder, replay
+from tapeout.kernels.book import ladder, quotes, replay
 from tapeout.kernels.book.fold import Fold
 from tapeout.kernels.book.levels import LEVELS, START
 from tapeout.kernels.tape.faults import BYTE, COUNT, NOWHERE, Ledger, ledger, note
-from tapeout.kernels.tape.moldudp import Messages
-from tapeout.kernels.tape.record import WELL_FORMED, Ints, Records, locate
-from tapeout.kernels.tape.wire import Bytes
+from tapeout.kernels.tape.itch import LENGTHS
+from tapeout.kernels.tape.moldudp import Messages, extents
+from tapeout.kernels.tape.record import QUOTE_DTYPE, Ints, Quotes
+from tapeout.kernels.tape.wire import Bytes, be16, be32
 from tapeout.market.books import Books
 
 STATE = ord("H")
-PREFIX = 2
+CODE, REASON = (MESSAGES["H"].fields[name].start for name in ("trading_state", "reason"))
 FIRST_ORDERS = 1 << 16
+REFERENCES = 1 << 24  # kept by reference up to there, in 128 MiB; beyond in a ring
 
 
 class Folding:
     """All instruments' books without their events, in less time than `Books.update`.
 
-    What is wrong with the orders is counted in `log`, as `Books` counts it.
+    What is wrong with the orders is counted in `log`, as `Books` counts it. Messages stand in the
+    wire each behind its two-byte length, and `SLACK` readable bytes behind the last; `bare` says
+    whether a length of zero there says that the type tells it. `messages` (M,) MESSAGE_DTYPE tells
+    where they stand.
     """
 
-    def __init__(self, log: Ledger) -> None:
-        self.ledger = log
-        self._fold = Fold(store="ring", orders=FIRST_ORDERS, grows=True)
-        self._states = replay.book().states
+    def __init__(self, log: Ledger, *, bare: bool = False) -> None:
+        self.ledger, self._bare = log, bare
+        self._fold = Fold(store="auto", largest=REFERENCES, orders=FIRST_ORDERS)
+        self._states, self._quoted = replay.book().states, quotes.quoted()
+        self._quotes = np.empty(0, QUOTE_DTYPE)
 
-    def update(
-        self, wire: Bytes, messages: Messages, records: Records, *, bare: bool = False
-    ) -> None:
-        """Fold messages in, in order.
-
-        Parameters
-        ----------
-        wire : (B,) uint8
-            Bytes, with `SLACK` readable ones behind the last message.
-        messages : (M,) MESSAGE_DTYPE
-            Where they stand, each behind its two-byte length.
-        records : (M,) RECORD_DTYPE
-            The records of them: where trading states are read.
-        bare : bool
-            Whether a length of zero says that the type tells it.
-        """
-        self._fold.update(wire, _extents(messages), bare=bare)
+    def update(self, wire: Bytes, messages: Messages) -> None:
+        """Fold messages in, in order."""
+        self._fold.update(wire, _extents(messages), bare=self._bare)
         self._take_faults(self._fold.ledger, messages)
-        told = records[(records["type"] == STATE) & (records["flags"] & WELL_FORMED != 0)]
-        self._states[locate(told)] = np.stack([told["code"], told["mpid"]], axis=1)
+        starts = messages["start"]
+        told = (wire[starts] == STATE) & (messages["length"] == LENGTHS[STATE])
+        for at in starts[told].tolist():
+            self._states[be16(wire, at + 1)] = wire[at + CODE], be32(wire, at + REASON)
+
+    def quotes(self, wire: Bytes, messages: Messages, midnight_ns: int) -> Quotes:
+        """As `update`, but for trading states; returns what `Books.update` gives as quotes.
+
+        The messages' clocks count from `midnight_ns`. The rows are overwritten by the next call.
+        """
+        tops, _ = self._fold.update(wire, _extents(messages), bare=self._bare, tops=True)
+        self._take_faults(self._fold.ledger, messages)
+        if self._quotes.size < tops.size:
+            self._quotes = np.empty(2 * tops.size, QUOTE_DTYPE)
+        found = self._quotes[: tops.size]
+        quotes.quotes(tops, messages, midnight_ns, self._quoted, found)
+        return found
 
     def books(self) -> Books:
         """The books as they stand: to look at, for the orders behind their levels are not kept."""
@@ -75,7 +83,5 @@ class Folding:
 
 def _extents(messages: Messages) -> Ints:
     """The stretches of the wire in which messages stand one behind the other, (E, 2)."""
-    starts, stops = messages["start"] - PREFIX, messages["start"] + messages["length"]
-    apart = starts[1:] != stops[:-1]
-    ends = np.ones(min(messages.size, 1), np.bool_)
-    return np.stack([starts[np.append(ends, apart)], stops[np.append(apart, ends)]], axis=1)
+    found = np.empty((messages.size, 2), np.int64)
+    return found[: extents(messages, found)]

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from tapeout.hdl.book.layout import TRADES as TRADE_KINDS
 from tapeout.hdl.book.layout import Kind
+from tapeout.kernels.tape.itch import LOCATES
 from tapeout.kernels.tape.record import Events, Quotes
 from tapeout.market.events import KINDS
 
@@ -90,6 +91,7 @@ def when(rows: Any, directory: dict[int, str]) -> list[pa.Array]:
 
 def symbols(locates: Any, directory: dict[int, str]) -> pa.Array:
     """The symbol of each locate, null where the directory does not know it."""
-    each, index = np.unique(locates, return_inverse=True)
-    names = pa.array([directory.get(int(at)) for at in each], pa.string())
-    return names.take(pa.array(index))
+    each, index = np.flatnonzero(np.bincount(locates)), np.zeros(LOCATES, np.int32)
+    names = pa.array([directory.get(at) for at in each.tolist()], pa.string())
+    index[each] = np.arange(each.size)
+    return names.take(pa.array(index[locates]))

@@ -12,40 +12,65 @@ from tapeout.kernels.book.blocks import (
     BEGAN_LOTS,
     BETWEEN,
     DONE,
+    ENTRY,
+    FIRST,
+    INDEX,
+    INDEX_AT,
     NONE,
+    OF,
+    OF_AT,
     ONE,
+    OP,
     OPS,
+    PLACE_AT,
     ROWS,
     TWO,
     Block,
 )
-from tapeout.kernels.book.ladder import CROSSED, Ladder, change, near_best, op_of, place_of, stand
+from tapeout.kernels.book.ladder import CROSSED, Ladder, change, near_best, op_of, stand
 from tapeout.kernels.book.window import ALL_ONES, HIGH, TOP, TOP_LOTS, UNSURE, WORDS
 from tapeout.kernels.tape.faults import Ledger, note
 from tapeout.kernels.tape.record import STAMP_BITS
 from tapeout.kernels.tape.wire import Bytes, be64
 
 #: The best price of one side from here on; no lots at price zero where the side is empty. `stamp`
-#: is as in the record: exchange time, ns since midnight, and from bit 48 the locate.
-TOP_DTYPE = np.dtype([("stamp", "<u8"), ("lots", "<u8"), ("price_ticks", "<u4"), ("side", "<i4")])
-TOP_WORDS = 3
+#: is as in the record: exchange time, ns since midnight, and from bit 48 the locate. `message` is
+#: how many messages of the update came before the one that changed it.
+TOP_DTYPE = np.dtype(
+    [
+        ("stamp", "<u8"),
+        ("message", "<i8"),
+        ("lots", "<u8"),
+        ("price_ticks", "<u4"),
+        ("side", "<i4"),
+    ]
+)
+TOP_WORDS = 4
 
 _HIGH, _TOP, _TOP_LOTS, _WORDS = (np.uint64(word) for word in (HIGH, TOP, TOP_LOTS, WORDS))
 _ALL_ONES, _HALF, _ROW = np.uint64(ALL_ONES), np.uint64(32), np.uint64(TOP_WORDS)
-STAMP_AT, LOCATE_AT = np.uint64(3), np.uint64(STAMP_BITS)
+_THREE, STAMP_AT, LOCATE_AT = np.uint64(3), np.uint64(3), np.uint64(STAMP_BITS)
 TIME = np.uint64((1 << STAMP_BITS) - 1)
 
 
 @jit_inner
+def _word_of(block: Block, index: Any) -> Any:
+    """Which message an op is of, and where that stands: see `ENTRY`."""
+    entry = block.ops[index * np.uint64(OP)] >> OF_AT & OF
+    return block.entries[entry * np.uint64(ENTRY) + ONE]
+
+
+@jit_inner
 def _write(
-    wire: Bytes, place: Any, rows: Any, row: Any, side: Any, top: Any, standing: Any
+    wire: Bytes, word: Any, first: Any, rows: Any, row: Any, side: Any, top: Any, standing: Any
 ) -> None:
-    """Write what `TOP_DTYPE` says of a side."""
+    """Write what `TOP_DTYPE` says of a side; `first` messages came before the block."""
     sign = select(side & ONE, _ALL_ONES, ONE) << _HALF
     price = (top - ONE) ^ (NONE - (side & ONE) & _ALL_ONES)
-    rows[row] = be64(wire, place + STAMP_AT) & TIME | side >> ONE << LOCATE_AT
-    rows[row + ONE] = standing
-    rows[row + TWO] = select(top, price, NONE) | sign
+    rows[row] = be64(wire, (word >> PLACE_AT) + STAMP_AT) & TIME | side >> ONE << LOCATE_AT
+    rows[row + ONE] = first + (word >> INDEX_AT & INDEX)
+    rows[row + TWO] = standing
+    rows[row + _THREE] = select(top, price, NONE) | sign
 
 
 @jit_inner
@@ -75,12 +100,13 @@ def apply_to_rows(wire: Bytes, block: Block, book: Ladder, rows: Any, log: Ledge
     """Apply the level ops under way; False where the pool is too short for the next.
 
     After the last of each message the side's best price, if it changed, is written to `rows`,
-    which has room for three words an op.
+    which has room for `TOP_WORDS` an op.
     """
     apart()
     cursor, heads = block.cursor, book.heads
     row, last = np.uint64(TOP_WORDS * cursor[ROWS]), cursor[BETWEEN] == 0
     began, began_lots = np.uint64(cursor[BEGAN]), np.uint64(cursor[BEGAN_LOTS])
+    first = np.uint64(cursor[FIRST])
     for step in range(cursor[DONE], cursor[OPS]):
         index, fresh = np.uint64(step), np.uint64(last)
         side, price, lots, ends = op_of(block.ops, index)
@@ -94,13 +120,13 @@ def apply_to_rows(wire: Bytes, block: Block, book: Ladder, rows: Any, log: Ledge
             cursor[ROWS] = np.int64(row) // TOP_WORDS
             return False
         top, standing = _stand(book, side, before, had, rank, level, far)
-        last, place = ends, place_of(block, index)
-        _write(wire, place, rows, row, side, top, standing)
+        last, word = ends, _word_of(block, index)
+        _write(wire, word, first, rows, row, side, top, standing)
         changed = last & ((top != began) | (standing != began_lots))
         row += select(np.uint64(changed), _ROW, NONE)
         other = heads[(side ^ ONE) * _WORDS | _TOP]
         if select(np.uint64(last), top + other, NONE) > CROSSED:
-            note(log, Fault.CROSSED, -1, np.int64(place), -1, 1)
+            note(log, Fault.CROSSED, -1, np.int64(word >> PLACE_AT), -1, 1)
     cursor[DONE] = cursor[OPS] = cursor[BETWEEN] = 0
     cursor[ROWS] = np.int64(row) // TOP_WORDS
     return True

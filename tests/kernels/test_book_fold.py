@@ -17,6 +17,7 @@ from tapeout.hdl.book.layout import Kind
 from tapeout.hdl.book.model import Books
 from tapeout.hdl.itch import model as itch_model
 from tapeout.hdl.layout import Fault
+from tapeout.kernels.book import quotes
 from tapeout.kernels.book.digest import digest, level_digest
 from tapeout.kernels.book.fold import Fold
 from tapeout.kernels.book.ladder import levels, taken
@@ -24,6 +25,8 @@ from tapeout.kernels.orders import stash
 from tapeout.kernels.orders.store import ring
 from tapeout.kernels.tape.faults import BYTE, COUNT, MESSAGE, ledger
 from tapeout.kernels.tape.itch import SLACK
+from tapeout.kernels.tape.moldudp import MESSAGE_DTYPE
+from tapeout.kernels.tape.record import QUOTE_DTYPE
 
 YARDSTICK = Path(__file__).parents[2] / "benchmarks" / "yardstick.py"
 PENNIES = st.integers(1, 300).map(lambda cents: 1_000_000 + 100 * cents)
@@ -75,7 +78,7 @@ def laid_out(pieces, wild=0):
 def modelled(pieces):
     """The golden model after these messages, its faults, and every change of a best price."""
     model, tops, last = Books(), [], {}
-    for piece in pieces:
+    for at, piece in enumerate(pieces):
         record = itch_model.decode(piece[2:], 0, 0)
         if not record.flags:
             known = chr(record.type) in itch_model.MESSAGES and len(piece) > 2
@@ -88,7 +91,7 @@ def modelled(pieces):
             best = (*model.depth(locate, side, 1), (0, 0))[0]
             if last.get((locate, side), (0, 0)) != best:
                 sign = 1 if side == "B" else -1
-                tops.append((record.timestamp | locate << 48, best[1], best[0], sign))
+                tops.append((record.timestamp | locate << 48, at, best[1], best[0], sign))
                 last[locate, side] = best
     return model, tops
 
@@ -134,14 +137,42 @@ def test_books_are_the_models(prices, store, data):
     wire, end = laid_out(pieces)
     fold = folds()[store]
     cut = len(b"".join(pieces[: len(pieces) // 2]))
-    got = []
+    got, before = [], 0
     for extents in ([[0, cut], [cut, cut]], [[cut, end]]):
         rows, at = fold.update(wire, np.array(extents), tops=True)
+        rows["message"] += before
         got += [tuple(row) for row in rows.tolist()]
+        before += fold.seen
     model, tops = modelled(pieces)
     assert at == end
     assert got == tops
     assert_equal(fold, model)
+
+
+@settings(max_examples=40)
+@given(st.lists(book_messages(SPARSE, PENNIES | WILD | ANY_TICK), max_size=3), st.data())
+def test_quotes_are_the_models(parts, data):
+    """Both sides behind every message that changed one, with its number and both its clocks."""
+    fold, last, model = Fold(store="ring", orders=128), quotes.quoted(), Books()
+    known, number = {}, data.draw(st.integers(1, 2**62))
+    for part in parts:
+        wire, end = laid_out(part)
+        tops, _ = fold.update(wire, np.array([[0, end]]), tops=True)
+        messages = np.zeros(len(part), MESSAGE_DTYPE)
+        messages["sequence"] = number + np.arange(len(part))
+        messages["arrival_ns"] = 7 * messages["sequence"] % 1_000_003
+        found, want = np.zeros(tops.size, QUOTE_DTYPE), []
+        quotes.quotes(tops, messages, 10**18, last, found)
+        for at, piece in enumerate(part, number):
+            record = itch_model.decode(piece[2:], at, 7 * at % 1_000_003)
+            for event in model.apply(record):
+                quote = model.quote(event.locate)
+                if event.kind < Kind.TRADE and known.get(event.locate, (0, 0, 0, 0)) != quote:
+                    time = 10**18 + record.timestamp
+                    want.append((time, record.arrival_ns, at, *quote, event.locate))
+                    known[event.locate] = quote
+        assert [tuple(row) for row in found.tolist()] == want
+        number += len(part)
 
 
 @given(st.lists(book_messages(SPARSE, PENNIES | WILD), max_size=4), st.data())
@@ -152,6 +183,7 @@ def test_best_prices_may_be_wanted_now_and_then(parts, data):
         wire, end = laid_out(part)
         wanted, earlier = data.draw(st.booleans()), len(modelled(before)[1])
         rows, _ = fold.update(wire, np.array([[0, end]]), tops=wanted)
+        rows["message"] += len(before)
         before += part
         model, tops = modelled(before)
         assert [tuple(row) for row in rows.tolist()] == (tops[earlier:] if wanted else [])
