@@ -5,16 +5,19 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import harness
-from inputs import many_instruments, messages_file
+from inputs import crowd_file, many_instruments, messages_file
 
 import itch_book  # isort: skip
 import numpy as np
 from yardstick import Yardstick
 
-from tapeout.feed.replay import Replay
+import tapeout
+from tapeout.feed.replay import Replay, best_quotes, folded_books
 from tapeout.feed.tape import Tape
 from tapeout.hdl.book.model import Books as ModelBooks
 from tapeout.hdl.itch.layout import unpack
@@ -114,18 +117,49 @@ def run(bench: harness.Benchmark) -> None:
         peer="golden model (Python), no quotes", theirs=model, peer_items=len(plain),
     )  # fmt: skip
 
-    def file_to_quotes() -> int:
-        return sum(change.quotes.size for change in Replay(Tape(path)))
+    by_fold, by_records = (partial(end_of, way, path) for way in (folded_books, replayed_books))
+    assert by_fold().digests().equals(by_records().digests())
+    bench.compare(
+        "file to books, by the fold", by_fold, count, "ns/message",
+        peer="by way of records", theirs=by_records,
+    )  # fmt: skip
+    quotes_of(bench, path, count, "file to best quotes")
+    many = crowd_file(bench.size(4_000_000, 600_000), INSTRUMENTS, harness.SEED)
+    quotes_of(bench, *many, f"the same of {INSTRUMENTS:,} instruments")
+
+
+def end_of(way: Callable[[Tape], Books], path: Path) -> Books:
+    """The books at the end of a file."""
+    return way(Tape(path))
+
+
+def replayed_books(tape: Tape) -> Books:
+    """The books by way of records."""
+    replay = Replay(tape)
+    for _ in replay:
+        pass
+    return replay.books
+
+
+def quotes_of(bench: harness.Benchmark, path: Path, count: int, case: str) -> None:
+    """A file to rows and to Arrow, each beside the same table of itch-book's."""
+
+    def rows() -> int:
+        return sum(found.size for found in best_quotes(Tape(path)))
+
+    def arrow() -> int:
+        return sum(batch.num_rows for batch in tapeout.quotes(path))
 
     def theirs() -> int:
         feed = itch_book.open(str(path), date=datetime.date(2026, 1, 5), price_type="fixed")
         return sum(batch.bbo["seq"].size for batch in feed.batches(tables=("bbo",)))
 
-    assert file_to_quotes() == theirs()
-    bench.compare(
-        "file to best quotes", file_to_quotes, count, "ns/message",
-        peer="itch-book (C++), bbo table; reads on a second thread", theirs=theirs, wall=True,
-    )  # fmt: skip
+    assert rows() == arrow() == theirs()
+    for suffix, work in (("", rows), (", as Arrow with symbols", arrow)):
+        bench.compare(
+            case + suffix, work, count, "ns/message",
+            peer="itch-book (C++), bbo table; reads on a second thread", theirs=theirs, wall=True,
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -38,3 +38,11 @@ def many_instruments(messages: int, instruments: int, seed: int) -> Bytes:
     """Length-prefixed messages of a whole exchange in memory, and room behind them."""
     wire, _ = write_messages(seed, messages, instruments)
     return np.concatenate([wire, np.zeros(SLACK, np.uint8)])
+
+
+def crowd_file(messages: int, instruments: int, seed: int) -> tuple[Path, int]:
+    """Messages of a whole exchange as a file; and how many there are, with its directory."""
+    path = FOLDER / f"{messages}-of-{instruments}.itch"
+    wire, _ = write_messages(seed, messages, instruments)
+    wire.tofile(path)
+    return path, sum(stretch.messages.size for stretch in Tape(path).stretches(records=False))
