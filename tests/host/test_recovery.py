@@ -78,6 +78,13 @@ def test_an_instrument_not_touched_since_is_not_said_to_be_stale(tmp_path):
     assert tapeout.books(written(tmp_path / "y", FEED)).stale == {}
 
 
+def test_what_is_malformed_names_no_instrument(tmp_path):
+    odd = [b"", b"Z\0\x09 unknown", add(8, 9)[:-1], b"D"]
+    tape = tapeout.read(written(tmp_path / "x", [*FEED[:3], *odd], lost={2}))
+    tapeout.books(tape)
+    assert tape.stale == {"SYM2": 2}
+
+
 def test_a_snapshot_takes_over_behind_its_number(tmp_path):
     path = written(tmp_path / "x", FEED, lost={3})
     books = [add(1), add(3, 2), add(4)]
