@@ -35,3 +35,8 @@ MAX_EXTENSIONS = 8  # a datagram with more is refused
 UDP_PORT_AT = 2  # the destination's
 UDP_LENGTH_AT = 4
 UDP_BYTES = 8
+
+#: What the pins bring, least significant bits first: eight bytes of one frame, the first byte
+#: lowest, `count` of them real (eight but in the last word); `last` ends the frame, and `error`
+#: says with it that the frame was received badly.
+BEAT = {"data": 64, "count": 4, "last": 1, "error": 1}

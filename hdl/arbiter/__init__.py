@@ -1,0 +1,1 @@
+"""Two lines of one feed in, one stream in sequence out."""

@@ -1,0 +1,1 @@
+"""Parts that let a stream wait: register slices and small FIFOs."""

@@ -1,0 +1,1 @@
+"""One line of the feed: frames in, numbered records out."""

@@ -1,0 +1,1 @@
+"""Live orders by their reference, in block RAM."""

@@ -1,0 +1,45 @@
+"""What crosses the pins of the order table: what is asked of it, and what that does to a level."""
+
+from enum import IntEnum, IntFlag
+
+
+class Action(IntEnum):
+    """What is asked of the table."""
+
+    NONE = 0  # nothing: the answer keeps the order of the records
+    ADD = 1
+    EXECUTE = 2
+    CANCEL = 3
+    DELETE = 4
+    REPLACE = 5
+
+
+class Refusal(IntFlag):
+    """What was wrong with it: bits of `CHANGE["refusal"]`, as `tapeout.hdl.layout.Fault` names them."""
+
+    UNKNOWN_REFERENCE = 1
+    REPEATED_REFERENCE = 2
+    TOO_MANY_SHARES = 4
+    ZERO_SHARES = 8
+    BAD_SIDE = 16
+    WRONG_INSTRUMENT = 32
+    FULL = 64  # the table had no room: the order is not in it, and its instrument is stale
+
+
+INSTRUMENT_BITS = 8
+
+#: Asked, least significant bits first. `reference` is the order's, `other` a replacement's new one;
+#: `side` is the byte of the message.
+OP = {"action": 3, "side": 8, "reference": 64, "other": 64, "shares": 32, "price": 32}
+
+#: Answered: `kind` is `tapeout.hdl.book.layout.Kind`, 0 where no level changes. `side` is 1 for asks.
+#: `last` ends the answer to one `OP`: a replace that is applied has two.
+CHANGE = {
+    "kind": 4,
+    "side": 1,
+    "instrument": INSTRUMENT_BITS,
+    "price": 32,
+    "lots": 32,
+    "last": 1,
+    "refusal": 7,
+}

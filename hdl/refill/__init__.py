@@ -1,0 +1,1 @@
+"""Refills of level rows, from the order table."""

@@ -1,0 +1,1 @@
+"""Which instruments are listened to: stock locate to instrument."""

@@ -1,0 +1,1 @@
+"""The whole pipeline, from the pins of two lines to book records."""
