@@ -15,7 +15,7 @@ class Action(IntEnum):
 
 
 class Refusal(IntFlag):
-    """What was wrong with it: bits of `CHANGE["refusal"]`, as `tapeout.hdl.layout.Fault` names them."""
+    """What was wrong with it: bits of `refusal`, named as in `tapeout.hdl.layout.Fault`."""
 
     UNKNOWN_REFERENCE = 1
     REPEATED_REFERENCE = 2
@@ -32,7 +32,7 @@ INSTRUMENT_BITS = 8
 #: `side` is the byte of the message.
 OP = {"action": 3, "side": 8, "reference": 64, "other": 64, "shares": 32, "price": 32}
 
-#: Answered: `kind` is `tapeout.hdl.book.layout.Kind`, 0 where no level changes. `side` is 1 for asks.
+#: Answered: `kind` is `tapeout.hdl.book.layout.Kind`, 0 where no level changes; `side` 1 for asks.
 #: `last` ends the answer to one `OP`: a replace that is applied has two.
 CHANGE = {
     "kind": 4,
