@@ -105,7 +105,7 @@ RECORD = {
     "sequence": 64,  # MoldUDP64 sequence number; 0 where the source has none
     "arrival_ns": 64,  # ingress clock, UTC; 0 where the source has none
     "subject": 64,  # order reference, else the stock symbol (text as a big-endian integer)
-    "other": 64,  # new order reference, else match number
+    "other": 64,  # new order reference, else match number, else imbalance shares
     "timestamp": 48,  # exchange clock, ns since midnight in New York
     "locate": 16,
     "shares": 64,
@@ -122,7 +122,7 @@ RECORD = {
 #: Which message fields fill a record field; the first that the type has. Others stay zero.
 SOURCES = {
     "subject": ("order_reference", "stock"),
-    "other": ("new_order_reference", "match_number"),
+    "other": ("new_order_reference", "match_number", "imbalance_shares"),
     "timestamp": ("timestamp",),
     "locate": ("stock_locate",),
     "shares": ("shares", "executed_shares", "cancelled_shares", "cross_shares", "paired_shares"),
