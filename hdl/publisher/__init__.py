@@ -1,0 +1,1 @@
+"""What the pipeline found out, as 64-byte book records."""
