@@ -16,3 +16,26 @@ UPDATE = {
     "best_lots": 32,
     "level_lots": 32,
 }
+
+#: One level of a row; what is not `known` is zero.
+LEVEL = {"price": 32, "lots": 32, "known": 1}
+
+ROW_BITS = 9
+
+#: Asked of a row by the refill. `look`: show it, and watch from now on whether what lies beyond it
+#: changes. `append`: this level comes next; `none`: no level does; neither counts if what lies
+#: beyond has changed since the look. `overflowed`: the lots are wrong, they needed more bits.
+REFILL = {
+    "row": ROW_BITS,
+    "look": 1,
+    "append": 1,
+    "none": 1,
+    "overflowed": 1,
+    "price": 32,
+    "lots": 32,
+}
+
+
+def row_of(instrument: int, side: int) -> int:
+    """Where the row of one side of one instrument is; `side` is 1 for asks."""
+    return 2 * instrument + side

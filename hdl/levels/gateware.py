@@ -1,0 +1,263 @@
+"""The best levels of every instrument and side in gateware: a row of block RAM for each."""
+
+from functools import reduce
+from operator import or_
+
+from amaranth import *
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from tapeout.hdl.book.layout import Kind
+from tapeout.hdl.levels.layout import LEVEL, LEVELS, REFILL, UPDATE
+from tapeout.hdl.orders.layout import CHANGE
+
+Change = data.StructLayout(CHANGE)
+Update = data.StructLayout(UPDATE)
+Refill = data.StructLayout(REFILL)
+Level = data.StructLayout(LEVEL)
+PUTS = (Kind.ADD, Kind.REPLACE_IN)
+TAKES = (Kind.CANCEL, Kind.DELETE, Kind.EXECUTE, Kind.REPLACE_OUT)
+
+#: Who asked for a step, and whether its row is written. Reset clears these and no other registers.
+Asked = data.StructLayout({"change": 1, "refill": 1, "writes": 1})
+
+
+def row_layout(levels):
+    """A row of block RAM. `spill`: levels beyond it may exist; `stirred`: they have changed."""
+    return data.StructLayout({"levels": data.ArrayLayout(Level, levels), "spill": 1, "stirred": 1})
+
+
+def step_layout(rows):
+    """What is done to a row; `clear` empties it."""
+    flags = dict.fromkeys(("put", "take", "clear", "look", "append", "none", "overflowed"), 1)
+    return data.StructLayout(flags | {"row": range(rows), "price": 32, "lots": 32})
+
+
+def compared_layout(rows, levels):
+    """A row, a step, and for each level what the step may make of it.
+
+    `same`: it has the step's price. `behind`: the step's price belongs before it. `leaves`: all its
+    lots are taken. `sums`: its lots after the step, and the carry. `count` levels are known.
+    """
+    each = dict.fromkeys(("same", "behind", "leaves"), levels)
+    return data.StructLayout(
+        {"row": row_layout(levels), "step": step_layout(rows), "count": range(levels + 1)}
+        | each
+        | {"sums": data.ArrayLayout(33, levels)}
+    )
+
+
+class LevelRows(wiring.Component):
+    """Keeps the best levels of each side of each instrument, as `tapeout.hdl.levels.model` says.
+
+    Latency is four cycles from a change to its update: block RAM, row register, compare, rebuild. A
+    change is taken in every second cycle, of one row or of many: compare and rebuild are a loop of
+    two cycles, and the row rebuilt last is at hand for the next change. Nothing waits.
+
+    A row holds the best levels of the whole book; `incomplete` says that it could hold more. A
+    refill goes through the same pipe in cycles that no change needs, so that it stands in one order
+    with the changes; it is dropped if a change after the look has altered what lies beyond the row.
+
+    Members
+    -------
+    i : In(`CHANGE`), i_valid : In(1)
+        One change of a level, at least two cycles after the one before. Kind 0 changes nothing and
+        its update is zero.
+    o : Out(`UPDATE`), o_valid : Out(1)
+        One for each change, in order.
+    refill : In(stream of `REFILL`)
+        Taken the cycle after it went in, unless a change comes in that cycle: then it goes in anew.
+    refilled : Out(1)
+        `o` and `row` are those of a refill, three cycles after it was taken.
+    row : Out(`row_layout`), number : Out(range(2 * instruments))
+        The whole row after the change or refill, and which; valid with `o_valid` or `refilled`.
+    overflowed : Out(1)
+        With `o_valid` or `refilled`: the lots of a level are wrong from here on, as they needed
+        more than 32 bits or more were taken than there were.
+    lost : Out(32)
+        Counts what was taken at a price that the row would know if it had been there.
+    ready : Out(1)
+        Every row has been cleared, one a cycle after reset. No change may come before.
+
+    Reset forgets what is in the pipe and clears the rows again.
+    """
+
+    def __init__(self, instruments=256, levels=LEVELS):
+        self.rows, self.levels = 2 * instruments, levels
+        super().__init__({
+            "i": In(Change), "i_valid": In(1),
+            "o": Out(Update), "o_valid": Out(1),
+            "refill": In(stream.Signature(Refill)), "refilled": Out(1),
+            "row": Out(row_layout(levels)), "number": Out(range(self.rows)),
+            "overflowed": Out(1), "lost": Out(32), "ready": Out(1),
+        })  # fmt: skip
+
+    def elaborate(self, platform):
+        """Stages: choose a step, fetch its row, compare its price, rebuild the row."""
+        m = Module()
+        m.submodules.ram = ram = memory.Memory(shape=self.row.shape(), depth=self.rows, init=[])
+        fetch, write = ram.read_port(), ram.write_port()
+        asked = [Signal(Asked, name=f"asked_{stage}") for stage in range(4)]
+        step = [
+            Signal(step_layout(self.rows), name=f"step_{stage}", reset_less=True)
+            for stage in range(3)
+        ]
+        fetched = Signal(self.row.shape(), reset_less=True)
+        found = Signal(compared_layout(self.rows, self.levels), reset_less=True)
+        rebuilt = Signal(self.row.shape())
+
+        self._choose(m, asked[0], step[0], spare=~asked[1].as_value().any())
+        m.d.sync += [asked[1].eq(asked[0]), step[1].eq(step[0])]
+        stands = Signal(Asked)
+        m.d.comb += [
+            stands.eq(Mux(asked[1].refill & self.i_valid, 0, asked[1])),
+            self.refill.ready.eq(stands.refill),
+            fetch.addr.eq(step[0].row),
+        ]
+        m.d.sync += [asked[2].eq(stands), step[2].eq(step[1]), fetched.eq(fetch.data)]
+        again = self._repeats(m, stands, step[1].row)
+        delta = Signal(33, reset_less=True)
+        m.d.sync += delta.eq(Mux(step[1].take, -step[1].lots, step[1].lots))
+        m.d.sync += asked[3].eq(asked[2])
+        self._compare(m, step[2], delta, Mux(again, self.row, fetched), found)
+        self._rebuild(m, found, rebuilt)
+        m.d.comb += [
+            write.en.eq(asked[3].writes),
+            write.addr.eq(found.step.row),
+            write.data.eq(rebuilt),
+        ]
+        with m.If(asked[3].as_value().any()):
+            m.d.sync += self.row.eq(rebuilt)
+        m.d.sync += [
+            self.o_valid.eq(asked[3].change),
+            self.refilled.eq(asked[3].refill),
+            self.number.eq(found.step.row),
+        ]
+        return m
+
+    def _choose(self, m, asked, step, spare):
+        """A row to be cleared after reset, else a change, else a refill if there is a cycle."""
+        sweeping, swept = Signal(init=1), Signal(range(self.rows))
+        change, refill = self.i, self.refill.payload
+        put, take = change.kind.matches(*PUTS), change.kind.matches(*TAKES)
+        m.d.sync += [
+            swept.eq(swept + sweeping),
+            sweeping.eq(sweeping & (swept != self.rows - 1)),
+            self.ready.eq(~sweeping),
+        ]
+        with m.If(sweeping):
+            m.d.comb += [asked.writes.eq(1), step.clear.eq(1), step.row.eq(swept)]
+        with m.Elif(self.i_valid):
+            m.d.comb += [
+                asked.change.eq(1),
+                asked.writes.eq(put | take),
+                step.clear.eq(~(put | take)),
+                step.put.eq(put),
+                step.take.eq(take),
+                step.row.eq(Cat(change.side, change.instrument)),
+                step.price.eq(change.price),
+                step.lots.eq(change.lots),
+            ]
+        with m.Else():
+            m.d.comb += [
+                asked.refill.eq(self.refill.valid & spare),
+                asked.writes.eq(self.refill.valid & spare),
+                step.put.eq(refill.append),
+            ]
+            m.d.comb += (step[name].eq(refill[name]) for name in REFILL)
+
+    def _repeats(self, m, stands, row):
+        """Whether the step before is of this row: then `self.row` holds it, and the RAM not yet."""
+        last, written, again = (
+            Signal(range(self.rows), reset_less=True), Signal(), Signal(reset_less=True)
+        )  # fmt: skip
+        with m.If(stands.as_value().any()):
+            m.d.sync += [last.eq(row), written.eq(stands.writes)]
+        m.d.sync += again.eq(written & (last == row))
+        return again
+
+    def _compare(self, m, step, delta, row, found):
+        """Compare the step with every level at once."""
+        row = data.View(self.row.shape(), row)
+        dropped = step.append & row.stirred
+        acts = step.take | (step.put & ~dropped)
+        open_end = ~row.spill | step.append
+        m.d.sync += [
+            found.row.eq(Mux(step.clear, 0, row)),
+            found.step.eq(step),
+            found.step.put.eq(step.put & ~dropped),
+            found.count.eq(Mux(step.clear, 0, sum(level.known for level in row.levels))),
+        ]
+        for place, level in enumerate(row.levels):
+            same, above = level.price == step.price, level.price > step.price
+            worse = Mux(step.row[0], above, ~(above | same))
+            m.d.sync += [
+                found.same[place].eq(acts & level.known & same),
+                found.behind[place].eq(Mux(level.known, worse, open_end)),
+                found.leaves[place].eq(step.take & level.known & same & (level.lots == step.lots)),
+                found.sums[place].eq(level.lots + delta),
+            ]
+
+    def _rebuild(self, m, found, rebuilt):
+        """Change, put in or take out the step's level; those behind it move by one."""
+        step, last = found.step, self.levels - 1
+        inserts, leaves = step.put & ~found.same.any(), found.leaves.any()
+        enters = Signal(self.levels)  # the new level's place, if there is one
+        for place, level in enumerate(found.row.levels):
+            behind = found.behind[place - 1] if place else 0
+            follows = found.same[place - 1] if place else 0
+            m.d.comb += [
+                enters[place].eq(step.put & found.behind[place] & ~behind & ~follows),
+                rebuilt.levels[place].eq(level),
+            ]
+            with m.If(leaves & (found.same[place] | found.behind[place])):
+                m.d.comb += rebuilt.levels[place].eq(
+                    found.row.levels[place + 1] if place < last else 0
+                )
+            with m.Elif(inserts & behind):
+                m.d.comb += rebuilt.levels[place].eq(found.row.levels[place - 1] if place else 0)
+            with m.Elif(enters[place]):
+                m.d.comb += rebuilt.levels[place].eq(Cat(step.price, step.lots, C(1, 1)))
+            with m.Elif(found.same[place]):
+                m.d.comb += rebuilt.levels[place].lots.eq(found.sums[place])
+        full, some_behind = found.row.levels[last].known, found.behind.any()
+        beyond = (step.put & (full | ~some_behind)) | step.take
+        m.d.comb += [
+            rebuilt.spill.eq(
+                (found.row.spill | (inserts & full)) & ~(step.none & ~found.row.stirred)
+            ),
+            rebuilt.stirred.eq(~step.look & (found.row.stirred | (beyond & ~found.same.any()))),
+        ]
+        self._tell(m, found, rebuilt, enters, leaves)
+
+    def _tell(self, m, found, rebuilt, enters, leaves):
+        """The update, in the same cycle as the row."""
+        step, touched = found.step, found.same | enters
+        grows = enters.any() & ~found.row.levels[-1].known
+        wrong = Cat(total[32] for total in found.sums) & found.same
+        sums = (Mux(found.same[k], total[:32], 0) for k, total in enumerate(found.sums))
+        strays = Signal()
+        m.d.sync += [
+            self.o.at.eq(_place(touched, Mux(step.clear, 0, self.levels))),
+            self.o.levels.eq(found.count + grows - leaves),
+            self.o.incomplete.eq(rebuilt.spill & ~rebuilt.levels[-1].known),
+            self.o.best_changed.eq(touched[0]),
+            self.o.best_price.eq(rebuilt.levels[0].price),
+            self.o.best_lots.eq(rebuilt.levels[0].lots),
+            self.o.level_lots.eq(_any_of((*sums, Mux(enters.any(), step.lots, 0)))),
+            self.overflowed.eq((step.overflowed & enters.any()) | wrong.any()),
+            strays.eq(step.take & ~found.same.any() & (found.behind.any() | ~found.row.spill)),
+            self.lost.eq(self.lost + (strays & self.o_valid)),
+        ]
+
+
+def _any_of(words):
+    """The one word that is not zero."""
+    return reduce(or_, words)
+
+
+def _place(one_hot, otherwise):
+    """The place of the bit that is set."""
+    return _any_of(
+        (Mux(one_hot.any(), 0, otherwise), *(Mux(bit, k, 0) for k, bit in enumerate(one_hot)))
+    )
