@@ -27,13 +27,22 @@ class Refusal(IntFlag):
 
 
 INSTRUMENT_BITS = 8
+REFERENCE_BITS = 64
 
 #: Asked, least significant bits first. `reference` is the order's, `other` a replacement's new one;
 #: `side` is the byte of the message.
-OP = {"action": 3, "side": 8, "reference": 64, "other": 64, "shares": 32, "price": 32}
+OP = {
+    "action": 3,
+    "side": 8,
+    "reference": REFERENCE_BITS,
+    "other": REFERENCE_BITS,
+    "shares": 32,
+    "price": 32,
+}
 
-#: Answered: `kind` is `tapeout.hdl.book.layout.Kind`, 0 where no level changes; `side` 1 for asks.
-#: `last` ends the answer to one `OP`: a replace that is applied has two.
+#: Answered: `kind` is `tapeout.hdl.book.layout.Kind`, 0 where no level changes: then only `last`
+#: and `refusal` mean something, and `instrument` where that is `FULL`. `side` is 1 for asks. `last`
+#: ends the answer to one `OP`: a replace that is applied has two.
 CHANGE = {
     "kind": 4,
     "side": 1,
@@ -43,3 +52,20 @@ CHANGE = {
     "last": 1,
     "refusal": 7,
 }
+
+#: A resting order, as a scan of the table shows it.
+ENTRY = {"valid": 1, "instrument": INSTRUMENT_BITS, "side": 1, "price": 32, "shares": 32}
+
+
+def taps(bits: int, bank: int) -> list[list[int]]:
+    """For every bit of a bank's row number, the bits of the reference whose parity it is.
+
+    The reference is cut into pieces of `bits` bits, the lowest first. Bank 0 adds them up without
+    carry; bank 1 turns piece k by k places before, so that orders which meet in one bank part in
+    the other. The lowest piece is never turned: row number and the other pieces tell it.
+    """
+    rows: list[list[int]] = [[] for _ in range(bits)]
+    for place in range(REFERENCE_BITS):
+        piece, bit = divmod(place, bits)
+        rows[(bit + piece * bank) % bits].append(place)
+    return rows

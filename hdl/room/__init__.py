@@ -1,0 +1,1 @@
+"""Which place of the order table a new order takes."""

@@ -1,0 +1,64 @@
+"""Room for one more order: the place it takes, in the emptier row, else in the stash."""
+
+from amaranth import *
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from tapeout.hdl.ways.gateware import BANKS
+
+
+class Room(wiring.Component):
+    """Chooses as `tapeout.hdl.orders.model.Places` does: the emptier row, bank 0 of equal ones.
+
+    Members
+    -------
+    full : In(one bit a place in the rows)
+        What the rows said when they were read, in cycle t.
+    changed, kept : In(one bit a place in the rows)
+        Places that were written since, and those of them that are full now, in cycle t.
+    stash : In(one bit a place in the stash)
+        The free place there, if any, in cycle t.
+    place : Out(one bit a place)
+        The place to take, in cycle t + 1; the rows' in the lowest bits. None where all are full.
+    any : Out(1)
+        There is one.
+    """
+
+    def __init__(self, ways: int, stash: int):
+        self.ways = ways
+        places = BANKS * ways
+        super().__init__(
+            {
+                "full": In(places),
+                "changed": In(places),
+                "kept": In(places),
+                "stash": In(stash),
+                "place": Out(places + stash),
+                "any": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        """Free places into a register; choose behind it."""
+        m = Module()
+        free = Signal(BANKS * self.ways, reset_less=True)
+        stash = Signal(len(self.stash), reset_less=True)
+        m.d.sync += [
+            free.eq(~((self.full & ~self.changed) | self.kept)),
+            stash.eq(self.stash),
+        ]
+        banks = [free[bank * self.ways :][: self.ways] for bank in range(BANKS)]
+        first, second = (sum(bank) for bank in banks)
+        roomier = second > first
+        lowest = [Cat(bank[way] & ~bank[:way].any() for way in range(self.ways)) for bank in banks]
+        m.d.comb += [
+            self.place.eq(
+                Cat(
+                    Mux(roomier, 0, lowest[0]),
+                    Mux(roomier, lowest[1], 0),
+                    Mux(free.any(), 0, stash),
+                )
+            ),
+            self.any.eq(free.any() | stash.any()),
+        ]
+        return m

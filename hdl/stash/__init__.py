@@ -1,0 +1,1 @@
+"""A few orders in registers, found by comparing with all at once."""

@@ -1,0 +1,1 @@
+"""What one op does to the order it names."""

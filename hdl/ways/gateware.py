@@ -1,0 +1,91 @@
+"""Two banks of block RAM rows: reads every order that may be the one asked for, and compares."""
+
+from amaranth import *
+from amaranth.lib import data, memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from tapeout.hdl.orders.layout import ENTRY, REFERENCE_BITS
+
+BANKS = 2
+Entry = data.StructLayout(ENTRY)
+
+
+class Ways(wiring.Component):
+    """`BANKS` banks of `rows` rows, each row with places for `ways` orders.
+
+    A place holds an order and its tag: the bits of its reference that the row number leaves out.
+    Three cycles from `row` to the answer, one row a cycle in each bank, writes beside them.
+
+    A word that is written in the cycle in which it is read comes out as nobody promises, so its
+    place is left out of the answer; whoever reads has the written order at hand and knows better.
+
+    Members
+    -------
+    row : In(array of 2, row number)
+        The rows to read, one in each bank, in cycle t.
+    tag : In(tag)
+        What to look for, in cycle t + 2.
+    hit : Out(one bit a place)
+        Where it is, in cycle t + 3; bank 0 in the lowest bits.
+    entry : Out(array of `ENTRY`)
+        All that was in the rows, in cycle t + 3.
+    put : In(one bit a place)
+        Places to write in this cycle.
+    put_row : In(array of 2, row number)
+    put_tag : In(tag)
+    put_entry : In(`ENTRY`)
+
+    Nothing is reset: rows are written one by one before they are trusted.
+    """
+
+    def __init__(self, rows: int, ways: int):
+        self.rows, self.ways = rows, ways
+        bits = (rows - 1).bit_length()
+        places, tag = BANKS * ways, REFERENCE_BITS - bits
+        self.word = data.StructLayout({"entry": Entry, "tag": tag})
+        super().__init__(
+            {
+                "row": In(data.ArrayLayout(bits, BANKS)),
+                "tag": In(tag),
+                "hit": Out(places),
+                "entry": Out(data.ArrayLayout(Entry, places)),
+                "put": In(places),
+                "put_row": In(data.ArrayLayout(bits, BANKS)),
+                "put_tag": In(tag),
+                "put_entry": In(Entry),
+            }
+        )
+
+    def elaborate(self, platform):
+        """One RAM a place."""
+        m = Module()
+        for bank in range(BANKS):
+            written = Signal(self.ways)
+            with m.If(self.row[bank] == self.put_row[bank]):
+                m.d.comb += written.eq(self.put[bank * self.ways :][: self.ways])
+            for way in range(self.ways):
+                self._place(m, bank, bank * self.ways + way, written[way])
+        return m
+
+    def _place(self, m, bank, place, written):
+        """RAM, the register behind it, and the comparison."""
+        ram = memory.Memory(shape=self.word, depth=self.rows, init=[])
+        m.submodules[f"ram{place}"] = ram
+        write, read = ram.write_port(), ram.read_port()
+        word = Signal(self.word, reset_less=True, name=f"word{place}")
+        doubtful = Signal(2, reset_less=True, name=f"doubtful{place}")
+        valid = word.entry.valid & ~doubtful[1]
+        m.d.comb += [
+            write.en.eq(self.put[place]),
+            write.addr.eq(self.put_row[bank]),
+            write.data.entry.eq(self.put_entry),
+            write.data.tag.eq(self.put_tag),
+            read.addr.eq(self.row[bank]),
+        ]
+        m.d.sync += [
+            doubtful.eq(Cat(written, doubtful)),
+            word.eq(read.data),
+            self.entry[place].eq(word.entry),
+            self.entry[place].valid.eq(valid),
+            self.hit[place].eq(valid & (word.tag == self.tag)),
+        ]
