@@ -15,6 +15,7 @@ from tapeout.hdl.orders.layout import (
     REFERENCE_BITS,
     Action,
     Refusal,
+    row_bits,
     taps,
 )
 from tapeout.hdl.recall.gateware import PAST, Recall
@@ -76,11 +77,9 @@ class OrderTable(wiring.Component):
     """
 
     def __init__(self, rows: int = 512, ways: int = 4, stash: int = 8):
-        if rows < 2 or rows & rows - 1:
-            raise ValueError(f"rows must be a power of two; got {rows}")
         self.rows, self.ways, self.places = rows, ways, stash
         self.in_rows = BANKS * ways
-        self.bits = bits = (rows - 1).bit_length()
+        self.bits = bits = row_bits(rows)
         rows_of_banks = data.ArrayLayout(bits, BANKS)
         self.lane = data.StructLayout({"key": REFERENCE_BITS, "row": rows_of_banks, "ask": ASK})
         self.result = data.StructLayout(

@@ -57,6 +57,19 @@ CHANGE = {
 ENTRY = {"valid": 1, "instrument": INSTRUMENT_BITS, "side": 1, "price": 32, "shares": 32}
 
 
+def row_bits(rows: int) -> int:
+    """The bits of a row number.
+
+    Raises
+    ------
+    ValueError
+        "rows must be a power of two, 2 or more; got 12"
+    """
+    if rows < 2 or rows & rows - 1:
+        raise ValueError(f"rows must be a power of two, 2 or more; got {rows}")
+    return rows.bit_length() - 1
+
+
 def taps(bits: int, bank: int) -> list[list[int]]:
     """For every bit of a bank's row number, the bits of the reference whose parity it is.
 

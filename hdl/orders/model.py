@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tapeout.hdl.book.layout import Kind
-from tapeout.hdl.orders.layout import Action, Refusal, taps
+from tapeout.hdl.orders.layout import Action, Refusal, row_bits, taps
 
 
 class Op(NamedTuple):
@@ -51,9 +51,9 @@ class Places:
         self.ways, self.stash = ways, stash
         self.rows: list[list[set[int]]] = [[set() for _ in range(rows)] for _ in range(2)]
         self.stashed: set[int] = set()
-        bits = (rows - 1).bit_length()
         self._masks = [
-            [sum(1 << place for place in bit) for bit in taps(bits, bank)] for bank in range(2)
+            [sum(1 << place for place in bit) for bit in taps(row_bits(rows), bank)]
+            for bank in range(2)
         ]
 
     def row(self, bank: int, reference: int) -> int:

@@ -4,7 +4,7 @@ from amaranth import *
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from tapeout.hdl.orders.layout import ENTRY, REFERENCE_BITS
+from tapeout.hdl.orders.layout import ENTRY, REFERENCE_BITS, row_bits
 
 BANKS = 2
 Entry = data.StructLayout(ENTRY)
@@ -40,7 +40,7 @@ class Ways(wiring.Component):
 
     def __init__(self, rows: int, ways: int):
         self.rows, self.ways = rows, ways
-        bits = (rows - 1).bit_length()
+        bits = row_bits(rows)
         places, tag = BANKS * ways, REFERENCE_BITS - bits
         self.word = data.StructLayout({"entry": Entry, "tag": tag})
         super().__init__(
