@@ -1,0 +1,1 @@
+"""Every book in gateware: messages in sequence to book records."""
