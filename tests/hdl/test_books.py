@@ -5,10 +5,10 @@ import random
 import pytest
 
 from tapeout.hdl.book.layout import Kind
-from tapeout.hdl.itch.layout import RECORD, pack
+from tapeout.hdl.itch.layout import MESSAGES, RECORD, pack
 from tapeout.hdl.itch.model import decode, encode
 from tapeout.hdl.subscription.layout import ENTRY
-from tapeout.hdl.top.layout import BookRecord, Mark, unpack
+from tapeout.hdl.top.layout import unpack
 from tapeout.hdl.top.model import Feed, agrees
 from tapeout.sim.engine import READY, engines
 
@@ -30,7 +30,11 @@ def engine(request):
 
 
 def flow(seed, count, names=4, live=60):
-    """Messages about a few orders of a few instruments, one in ten of them wrong somehow."""
+    """Messages about a few orders of a few instruments, one in ten of them wrong somehow.
+
+    The first ones are about no book: while they come, all instruments are listened to.
+    """
+    yield from [encode("S", event_code="O")] * 40
     rng, orders, reference = random.Random(seed), {}, 0
     for _ in range(count):
         kind = rng.choice("AAAFEECXXDDUUPQBHI") if orders else "A"
@@ -55,8 +59,6 @@ def flow(seed, count, names=4, live=60):
             "paired_shares": rng.randrange(1 << 40), "imbalance_shares": rng.randrange(1 << 40),
             "imbalance_direction": "B", "reference_price": 9,
         }  # fmt: skip
-        from tapeout.hdl.itch.layout import MESSAGES
-
         fields = {name: told[name] for name in MESSAGES[kind].fields if name in told}
         if fields.get("side") == "?" and rng.random() > 0.2:
             fields["side"] = "B"
@@ -93,7 +95,7 @@ def test_records_are_the_models(engine, pause, tmp_path):
 
     messages = [*flow(seed=3, count=1_500)]
     subscribed = range(1, 5)
-    true, records, feed = expected(messages, subscribed)
+    true, records, _ = expected(messages, subscribed)
     words = {"i": [pack(record, RECORD) for record in records], "listen": listened(subscribed)}
     out = play_streams(Books(**SMALL), words, engine=engine, seed=4, pause=pause)
     made = held_to(out["o"], true)

@@ -4,7 +4,6 @@ import random
 
 import pytest
 
-from tapeout.hdl.book.layout import Kind
 from tapeout.hdl.levels.layout import LEVEL, LEVELS, UPDATE, row_of
 from tapeout.hdl.levels.model import ENTERS, LEAVES, Rows, Update
 from tapeout.hdl.orders.layout import CHANGE
