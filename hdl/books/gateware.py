@@ -48,8 +48,8 @@ class Books(wiring.Component):
         Messages and gaps in sequence.
     o : Out(stream of `BOOK_RECORD`)
         A record waits until it is taken; then `i` waits.
-    listen, learn, named, name
-        As `i`, `learn`, `named` and `name` of `Subscription`.
+    listen, learn, shown, shown_symbol
+        As `i`, `learn`, `shown` and `shown_symbol` of `Subscription`.
     statistics : Out(`Statistics`)
 
     Reset empties all books and forgets who is listened to; `i` waits until that is done.
@@ -59,8 +59,8 @@ class Books(wiring.Component):
     o: Out(stream.Signature(BookRecord))
     listen: In(stream.Signature(Entry))
     learn: In(1)
-    named: In(8)
-    name: Out(64)
+    shown: In(8)
+    shown_symbol: Out(64)
     statistics: Out(Statistics)
 
     def __init__(self, locates=1 << 14, instruments=256, rows=512, ways=4, stash=8):
@@ -94,8 +94,8 @@ class Books(wiring.Component):
             subscription.directory.eq(message.type == ord(DIRECTORY)),
             subscription.symbol.eq(message.subject),
             subscription.learn.eq(self.learn),
-            subscription.named.eq(self.named),
-            self.name.eq(subscription.name),
+            subscription.shown.eq(self.shown),
+            self.shown_symbol.eq(subscription.shown_symbol),
             table.subscribed.eq(subscription.subscribed),
             table.instrument.eq(subscription.instrument),
             levels.i.eq(table.o),

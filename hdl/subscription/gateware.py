@@ -41,7 +41,7 @@ class Subscription(wiring.Component):
         The host's own words; they wait for a cycle in which nothing is learned.
     listed : Out(1), entry : Out(`ENTRY`)
         A row was written.
-    named : In(8), name : Out(64)
+    shown : In(8), shown_symbol : Out(64)
         The symbol that an instrument was learned by, two cycles later.
     learned, refused : Out(32)
         How many instruments were learned, and how many found none free.
@@ -60,8 +60,8 @@ class Subscription(wiring.Component):
     i: In(stream.Signature(Entry))
     listed: Out(1)
     entry: Out(Entry)
-    named: In(INSTRUMENT_BITS)
-    name: Out(64)
+    shown: In(INSTRUMENT_BITS)
+    shown_symbol: Out(64)
     learned: Out(32)
     refused: Out(32)
 
@@ -132,11 +132,11 @@ class Subscription(wiring.Component):
             write.addr.eq(free.instrument),
             write.data.eq(symbol),
             write.en.eq(learns),
-            read.addr.eq(self.named),
+            read.addr.eq(self.shown),
         ]
         m.d.sync += [
             self.learned.eq(self.learned + learns),
             self.refused.eq(self.refused + (new & ~learns)),
-            self.name.eq(read.data),
+            self.shown_symbol.eq(read.data),
         ]
         return learns, free

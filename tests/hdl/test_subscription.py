@@ -91,9 +91,9 @@ def test_directory_messages_take_the_free_instruments_in_order():
         assert [await ask(ctx, it, locate) for locate in (9, 3, 30, 7, 11)] == [0, 1, 2, 3, None]
         assert (ctx.get(it.learned), ctx.get(it.refused)) == (INSTRUMENTS, 1)
         for instrument, symbol in enumerate((100, 101, 103, 104)):
-            ctx.set(it.named, instrument)
+            ctx.set(it.shown, instrument)
             await ctx.tick().repeat(2)
-            assert ctx.get(it.name) == symbol
+            assert ctx.get(it.shown_symbol) == symbol
 
     simulate(it, bench)
 
