@@ -1,0 +1,206 @@
+"""Merges two lines of one feed: each message once and in sequence, from whichever has it first."""
+
+from amaranth import *
+from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from tapeout.hdl.arbiter.layout import WANTED
+from tapeout.hdl.itch.layout import RECORD
+from tapeout.hdl.line.layout import Flag
+from tapeout.hdl.reader.gateware import COUNTERS as READER_COUNTERS
+from tapeout.hdl.reader.gateware import Reader, Session
+
+Record = data.StructLayout(RECORD)
+COUNTERS = ("delivered", "unwanted", "gaps", "sessions")
+
+
+class State(enum.Enum, shape=2):
+    """What is done about a line that waits."""
+
+    RUN = 0  # nothing: lines are read
+    HALT = 1  # nothing is taken, so that all distances come to be known exactly
+    JUDGE = 2  # which line waits for the lower number
+    TELL = 3  # the gap before it
+
+
+class Arbiter(wiring.Component):
+    """Delivers each number of a session once and in order, from the line that has it first.
+
+    Latency is one cycle from a message at the head of its line to `o`. In each cycle one message is
+    delivered, and on the other line one that was delivered before is dropped. Packets are taken and
+    not delivered; the first locks the session and the number to begin with. After the end of the
+    session the next packet of another locks that one.
+
+    A line whose next number is ahead waits, and nothing is taken from it, until the other line
+    brings what is missing; until it waits, too; until `window` cycles have passed in which nothing
+    was delivered; or until `pressed`. Then what is before the lowest number that waits is lost: a
+    record with `Flag.GAP` says so, and it goes on from there. A heartbeat or an end of session that
+    is ahead waits in the same way. A gap takes four cycles in which nothing is delivered.
+
+    Members
+    -------
+    a, b : In(stream of `RECORD`)
+        The lines: packets and messages, as `tapeout.hdl.line.layout` says.
+    enable : In(2)
+        Lines listened to, `a` lowest; the others are taken and forgotten, and never waited for.
+    pressed : In(1)
+        There is no room to wait.
+    start_valid, start : In(1), In(64)
+        The number to begin with, if not that of the first packet after reset.
+    o : Out(stream of `RECORD`)
+        Messages of the types wanted that are well formed, and gaps. Of a gap `sequence`, `subject`,
+        `arrival_ns` (of what came after it), `flags` and `type` (zero) mean something. A record
+        stands until it is taken; while it does, lines still drop what was delivered.
+    locked, session, begun, expected : Out
+        Whether a session is known; its name, its first number and the number waited for.
+    a_first, a_repeated, a_foreign, b_first, b_repeated, b_foreign : Out(32)
+        Messages of a line that were delivered; that had been, or had been given up; that are of
+        another session than that known.
+    delivered, unwanted, gaps, sessions : Out(32)
+        Messages delivered, those among them not wanted at `o`; gaps told; sessions begun.
+    lost : Out(64)
+        Messages in the gaps: within one session `delivered + lost = expected - begun`.
+
+    Reset forgets the session; of lines in mid-packet all up to the next packet is dropped.
+    """
+
+    def __init__(self, *, window=1 << 15, wanted=WANTED):
+        self._window, self._wanted = window, sorted(wanted)
+        lines = {f"{line}_{name}": Out(32) for line in "ab" for name in READER_COUNTERS}
+        super().__init__(
+            {
+                "a": In(stream.Signature(Record)),
+                "b": In(stream.Signature(Record)),
+                "enable": In(2, init=3),
+                "pressed": In(1),
+                "start_valid": In(1),
+                "start": In(64),
+                "o": Out(stream.Signature(Record)),
+                "locked": Out(1),
+                "session": Out(Session),
+                "begun": Out(64),
+                "expected": Out(64),
+                "lost": Out(64),
+                **lines,
+                **{name: Out(32) for name in COUNTERS},
+            }
+        )
+
+    def elaborate(self, platform):
+        """Two readers, and what they may do."""
+        m = Module()
+        m.submodules.a, m.submodules.b = a, b = Reader(), Reader()
+        state, run, ended, chosen = Signal(State), Signal(init=1), Signal(), Signal()
+        free, tell, lock = Signal(), Signal(), Signal()
+        m.d.comb += [
+            free.eq(~self.o.valid | self.o.ready),
+            tell.eq((state == State.TELL) & free),
+            lock.eq(a.begins | b.begins),
+            a.granted.eq(run & free & a.wants),
+            b.granted.eq(run & free & b.wants & ~a.wants),
+        ]
+        for index, (line, reader) in enumerate(zip("ab", (a, b), strict=True)):
+            wiring.connect(m, reader.i, wiring.flipped(getattr(self, line)))
+            m.d.comb += [
+                reader.enable.eq(self.enable[index]),
+                reader.run.eq(run),
+                reader.locked.eq(self.locked),
+                reader.ended.eq(ended),
+                reader.session.eq(self.session),
+                reader.expected.eq(self.expected),
+                reader.advance.eq(a.granted | b.granted),
+                reader.again.eq(lock | tell),
+                reader.forget.eq(lock),
+            ]
+            for name in READER_COUNTERS:
+                m.d.comb += getattr(self, f"{line}_{name}").eq(getattr(reader, name))
+        self._wait(m, (a, b), state, run, chosen, free)
+        gap = self._deliver(m, (a, b), free, tell, Mux(run, ~a.wants, chosen), chosen)
+        self._follow(m, (a, b), ended, tell, lock, Mux(lock, ~a.begins, chosen))
+        with m.If(gap):
+            m.d.sync += self.lost.eq(self.lost + self.o.payload.subject)
+        return m
+
+    def _wait(self, m, readers, state, run, chosen, free):
+        """How long a line that is ahead is let wait, and which one goes on then."""
+        a, b = readers
+        waiting, stuck, due = Signal(), Signal(), Signal()
+        passed = Signal(range(self._window))  # cycles
+        m.d.comb += [
+            waiting.eq(a.waits | b.waits),
+            stuck.eq((a.waits | ~self.enable[0]) & (b.waits | ~self.enable[1])),
+        ]
+        with m.If(~waiting | a.granted | b.granted | ~run):
+            m.d.sync += [passed.eq(0), due.eq(0)]
+        with m.Else():
+            m.d.sync += [passed.eq(passed + 1), due.eq(passed == self._window - 1)]
+        with m.Switch(state):
+            with m.Case(State.RUN), m.If(waiting & (stuck | self.pressed | due)):
+                m.d.sync += [state.eq(State.HALT), run.eq(0)]
+            with m.Case(State.HALT):
+                m.d.sync += state.eq(State.JUDGE)
+            with m.Case(State.JUDGE):  # what is missing may have come in the last cycle
+                m.d.sync += [
+                    chosen.eq(b.waits & (~a.waits | (b.ahead < a.ahead))),
+                    state.eq(Mux(waiting, State.TELL, State.RUN)),
+                    run.eq(~waiting),
+                ]
+            with m.Case(State.TELL), m.If(free):
+                m.d.sync += [state.eq(State.RUN), run.eq(1)]
+
+    def _deliver(self, m, readers, free, tell, second, chosen):
+        """What goes to `o`: the head of the `second` line or the first, as it is or as a gap."""
+        a, b = readers
+        out = Signal(Record, reset_less=True)
+        m.d.comb += self.o.payload.eq(out)
+        wanted = Mux(a.wants, self._is_wanted(self.a.payload), self._is_wanted(self.b.payload))
+        advance, told = a.granted | b.granted, Signal()
+        with m.If(free):
+            m.d.sync += [
+                self.o.valid.eq(tell | (advance & wanted)),
+                out.eq(Mux(second, self.b.payload, self.a.payload)),
+                out.sequence.eq(self.expected),
+            ]
+            with m.If(tell):
+                m.d.sync += [
+                    out.subject.eq(Mux(chosen, b.ahead, a.ahead)),
+                    out.flags.eq(Flag.GAP.value),
+                    out.type.eq(0),
+                ]
+        m.d.sync += told.eq(tell)
+        self._count(m, delivered=advance, unwanted=advance & ~wanted, gaps=tell)
+        return told
+
+    def _is_wanted(self, record):
+        """Whether anybody downstream has a use for it."""
+        kinds = Cat(record.type == ord(kind) for kind in self._wanted)
+        return kinds.any() & (record.flags & Flag.WELL_FORMED.value).any()
+
+    def _follow(self, m, readers, ended, tell, lock, second):
+        """The session, and the number waited for."""
+        a, b = readers
+        head = Signal(Record)
+        m.d.comb += head.eq(Mux(second, self.b.payload, self.a.payload))
+        begin = Mux(self.start_valid & ~self.locked, self.start, head.sequence)
+        with m.If(lock):
+            m.d.sync += [
+                self.locked.eq(1),
+                Value.cast(self.session).eq(Cat(head.subject, head.locate)),
+                self.begun.eq(begin),
+                self.expected.eq(begin),
+                ended.eq(0),
+            ]
+        with m.Else():
+            with m.If(a.ends | b.ends):
+                m.d.sync += ended.eq(1)
+            with m.If(tell):
+                m.d.sync += self.expected.eq(head.sequence)
+            with m.Elif(a.granted | b.granted):
+                m.d.sync += self.expected.eq(self.expected + 1)
+        self._count(m, sessions=lock)
+
+    def _count(self, m, **events):
+        """One cycle late."""
+        for name, event in events.items():
+            counter, late = getattr(self, name), Signal(name=f"{name}_late")
+            m.d.sync += [late.eq(event), counter.eq(counter + late)]

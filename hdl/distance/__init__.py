@@ -1,0 +1,1 @@
+"""How far one number is ahead of another, while both go on."""

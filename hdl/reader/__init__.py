@@ -1,0 +1,1 @@
+"""One line as the arbiter reads it: what stands at its head, against the number waited for."""

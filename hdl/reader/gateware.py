@@ -1,0 +1,141 @@
+"""Reads one line for the arbiter: what stands at its head, against the number waited for."""
+
+from amaranth import *
+from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from tapeout.hdl.distance.gateware import Distance
+from tapeout.hdl.itch.layout import RECORD
+from tapeout.hdl.line.layout import Flag
+from tapeout.hdl.moldudp.layout import END_OF_SESSION, HEARTBEAT
+
+Record = data.StructLayout(RECORD)
+Session = data.StructLayout({"subject": RECORD["subject"], "locate": RECORD["locate"]})
+INPUTS = ("enable", "run", "locked", "ended", "granted", "advance", "again", "forget")
+COUNTERS = ("first", "repeated", "foreign")
+
+
+class State(enum.Enum, shape=2):
+    """What is known of the record at the head."""
+
+    LOST = 0  # nothing: how far it is ahead must be asked
+    COMPARE = 1  # asked; the answer is there in the next cycle
+    WEIGH = 2  # it is a packet without messages; how far it is ahead is known
+    READ = 3  # it is a message, or the next packet; the same
+
+
+class Reader(wiring.Component):
+    """Takes from a line what nobody waits for, and tells of the message that somebody does.
+
+    A packet stands at the head for two cycles, in which its session and number are compared; its
+    messages take one each. A packet without messages that is ahead waits as a message does: what
+    it tells is missing may still come on the other line.
+
+    Members
+    -------
+    i : In(stream of `RECORD`)
+        Packets and messages. Ready for what is dropped, and for the message that is `granted`.
+    enable, run : In(1)
+        Without `enable` all is taken and forgotten; without `run` nothing is taken.
+    locked, ended, session, expected : In
+        Where the feed stands: a session is known, is over, its name, the number waited for.
+    granted, advance : In(1)
+        The message at the head is delivered; a message of whichever line is.
+    again, forget : In(1)
+        The number waited for has jumped; and it is of another session.
+    wants, waits : Out(1)
+        At the head is the message waited for; is something ahead of it.
+    begins, ends : Out(1)
+        At the head is a packet that begins a session; the end of this one, and it is reached.
+    ahead : Out(signed 64)
+        How far the line is ahead, one cycle late.
+    first, repeated, foreign : Out(32)
+        Messages delivered; dropped as delivered, or given up, before; dropped for their session.
+
+    Reset forgets where the line stands: all up to the next packet counts as foreign.
+    """
+
+    def __init__(self):
+        super().__init__(
+            {
+                "i": In(stream.Signature(Record)),
+                "session": In(Session),
+                "expected": In(64),
+                **{name: In(1) for name in INPUTS},
+                **{name: Out(1) for name in ("wants", "waits", "begins", "ends")},
+                "ahead": Out(signed(64)),
+                **{name: Out(32) for name in COUNTERS},
+            }
+        )
+
+    def elaborate(self, platform):
+        """What is known of the head, and what follows from it."""
+        m = Module()
+        m.submodules.distance = distance = Distance()
+        head, state, foreign = self.i.payload, Signal(State), Signal(init=1)
+        packet, drop, repeated = Signal(), Signal(), Signal()
+        same, quiet, final = Signal(), Signal(), Signal()
+        known = state == State.READ  # how far a message at the head is ahead
+        m.d.comb += [
+            packet.eq((head.flags & Flag.PACKET.value).any()),
+            repeated.eq(known & ~packet & ~foreign & distance.behind),
+            self.wants.eq(known & self.i.valid & ~packet & ~foreign & distance.zero),
+            self.i.ready.eq(~self.enable | self.granted | (self.run & drop)),
+            distance.ahead.eq(head.sequence),
+            distance.of.eq(self.expected),
+            distance.down.eq(self.advance),
+            distance.up.eq(self.granted | (self.run & self.i.valid & repeated)),
+            self.ahead.eq(distance.value),
+        ]
+        m.d.sync += [
+            same.eq(Cat(head.subject, head.locate) == Value.cast(self.session)),
+            quiet.eq((head.length == HEARTBEAT) | (head.length == END_OF_SESSION)),
+            final.eq(head.length == END_OF_SESSION),
+        ]
+        reached = distance.zero | distance.behind
+        stands = (known & self.i.valid & ~packet & ~foreign) | (state == State.WEIGH)
+        m.d.comb += self.waits.eq(self.enable & stands & ~reached)
+        with m.Switch(state):
+            with m.Case(State.LOST, State.READ):
+                self._next(m, state, distance, packet, foreign, drop, repeated)
+            with m.Case(State.COMPARE):
+                self._compare(m, state, packet, foreign, drop, same, quiet)
+            with m.Case(State.WEIGH):
+                m.d.comb += [drop.eq(reached), self.ends.eq(self.run & final & reached)]
+                with m.If(self.run & reached):
+                    m.d.sync += state.eq(State.READ)
+        with m.If(self.again | ~self.enable):
+            m.d.sync += state.eq(State.LOST)
+        with m.If(self.forget | ~self.enable):
+            m.d.sync += foreign.eq(1)
+        taken = self.run & self.enable & self.i.valid & drop & ~packet
+        self._count(m, first=self.granted, repeated=taken & repeated, foreign=taken & foreign)
+        return m
+
+    def _next(self, m, state, distance, packet, foreign, drop, repeated):
+        """A packet is compared; so is a message, where the number waited for has jumped."""
+        ask = packet | (~foreign & (state == State.LOST))
+        m.d.comb += [
+            drop.eq(~packet & (foreign | repeated)),
+            distance.load.eq(self.run & self.i.valid & ask),
+        ]
+        with m.If(distance.load):
+            m.d.sync += state.eq(State.COMPARE)
+
+    def _compare(self, m, state, packet, foreign, drop, same, quiet):
+        """Of a packet the session is known now; how far it is ahead will be in the next cycle."""
+        fresh = packet & (~self.locked | (~same & self.ended))
+        m.d.comb += [
+            self.begins.eq(self.run & self.enable & fresh),
+            drop.eq(packet & ~fresh & ~(same & quiet)),
+        ]
+        with m.If(self.run):
+            m.d.sync += state.eq(Mux(packet & same & quiet, State.WEIGH, State.READ))
+            with m.If(packet):
+                m.d.sync += foreign.eq(~same)
+
+    def _count(self, m, **events):
+        """One cycle late."""
+        for name, event in events.items():
+            counter, late = getattr(self, name), Signal(name=f"{name}_late")
+            m.d.sync += [late.eq(event), counter.eq(counter + late)]
