@@ -1,5 +1,8 @@
 """ITCH 5.0 decoder: the words of one message in, one 64-byte record out."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -9,6 +12,44 @@ from tapeout.hdl.itch.layout import LONGEST, MESSAGES, RECORD, SOURCES, WORD, so
 WORDS = -(-LONGEST // 8)
 Word = data.StructLayout(WORD)
 Record = data.StructLayout(RECORD)
+
+
+def places():
+    """Where each record field may stand in a message, and in messages of which types."""
+    found = {name: {} for name in SOURCES}
+    for name, kind in ((name, kind) for name in SOURCES for kind in MESSAGES):
+        if field := source(kind, name):
+            found[name].setdefault((field.start, field.length), []).append(kind)
+    return found
+
+
+PLACES = places()
+Chosen = data.StructLayout({"known": 1, "whole": 1, **{name: len(PLACES[name]) for name in PLACES}})
+
+
+def choose(type_, length):
+    """Which place of each field counts in a message: none unless its length is its type's."""
+    of_type = {kind: type_ == ord(kind) for kind in MESSAGES}
+    whole = {kind: of_type[kind] & (length == MESSAGES[kind].length) for kind in MESSAGES}
+    bits = [
+        reduce(or_, (whole[kind] for kind in kinds))
+        for name in SOURCES
+        for kinds in PLACES[name].values()
+    ]
+    return Chosen(Cat(reduce(or_, of_type.values()), reduce(or_, whole.values()), *bits))
+
+
+def fields(body, chosen):
+    """The record fields of a message: the number at each one's chosen place, or zero."""
+    for name in SOURCES:
+        bits = zip(PLACES[name], chosen[name], strict=True)
+        numbers = [Mux(bit, number(body, *place), 0) for place, bit in bits]
+        yield name, reduce(or_, numbers)
+
+
+def number(body, start, length):
+    """The big-endian integer of some bytes."""
+    return Cat(body.word_select(at, 8) for at in reversed(range(start, start + length)))
 
 
 class Decoder(wiring.Component):
@@ -56,22 +97,14 @@ class Decoder(wiring.Component):
                 tags.arrival_ns.eq(self.i.payload.arrival_ns),
                 self.o.valid.eq(self.i.payload.last),
             ]
+        chosen = Signal(Chosen)
         m.d.comb += [
+            chosen.eq(choose(message[:8], length)),
             self.o.payload.sequence.eq(tags.sequence),
             self.o.payload.arrival_ns.eq(tags.arrival_ns),
             self.o.payload.length.eq(length),
             self.o.payload.type.eq(Mux(length == 0, 0, message[:8])),
+            self.o.payload.flags.eq(chosen.whole),
         ]
-        with m.Switch(message[:8]):
-            for kind, layout in MESSAGES.items():
-                with m.Case(ord(kind)), m.If(length == layout.length):
-                    m.d.comb += self._fields(kind, message)
+        m.d.comb += [self.o.payload[name].eq(value) for name, value in fields(message, chosen)]
         return m
-
-    def _fields(self, kind, message):
-        """The record fields of a whole message of this kind; all others stay zero."""
-        yield self.o.payload.flags.eq(1)
-        for name in SOURCES:
-            if found := source(kind, name):
-                wire = [message.word_select(found.start + at, 8) for at in range(found.length)]
-                yield self.o.payload[name].eq(Cat(reversed(wire)))

@@ -15,3 +15,30 @@ class Flag(IntFlag):
     WELL_FORMED = 1  # a message of known type and right length
     PACKET = 2  # a packet's header: its messages follow
     GAP = 4  # `subject` messages from number `sequence` on are lost
+
+
+#: Which frames are let in, a pin each. A test that is not enabled lets all in.
+FILTER = {"port": 16, "port_enable": 1, "group": 32, "group_enable": 1}
+
+#: What a line counts, each modulo 2**32. A frame is refused for the first reason that holds, in
+#: this order, or it is cut, or not MoldUDP64, or sound.
+COUNTS = dict.fromkeys(
+    [
+        "frames",
+        "not_udp",  # over IPv4, behind at most two tags
+        "bad_header",  # impossible version or header length
+        "bad_checksum",
+        "fragment",
+        "bad_length",  # lengths of IPv4 and UDP that contradict each other
+        "filtered",
+        "cut",  # ended early, or received badly
+        "not_moldudp64",  # blocks before the misfit are read
+        "packets",  # records of packets, among them:
+        "heartbeats",
+        "ends",
+        "messages",  # records of messages, among them:
+        "unknown_type",
+        "wrong_length",
+    ],
+    32,
+)

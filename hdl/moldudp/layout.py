@@ -13,3 +13,13 @@ PREFIX_BYTES = 2
 HEARTBEAT = 0  # message count of a packet that only tells the next sequence number
 END_OF_SESSION = 0xFFFF  # message count of the last packets of a session; tells the next, too
 LAST_SEQUENCE = 1 << 62  # nobody counts so far: a larger number is a broken packet
+
+#: Messages the gateware reads at least have the head that all of ITCH has: two blocks then never
+#: end in one word of eight bytes, so a line needs no pause. A shorter one is taken for a misfit.
+SHORTEST_MESSAGE = 11
+
+#: A block that has ended, the packet's header or a message: its first bytes, the very first lowest.
+BODY_BYTES = 50
+BLOCK = {"body": 8 * BODY_BYTES, "header": 1, "valid": 1}
+#: Of the block that comes next: whether it is the header, else a message's type and length.
+KIND = {"type": 8, "length": 16, "header": 1}

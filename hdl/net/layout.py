@@ -40,3 +40,25 @@ UDP_BYTES = 8
 #: lowest, `count` of them real (eight but in the last word); `last` ends the frame, and `error`
 #: says with it that the frame was received badly.
 BEAT = {"data": 64, "count": 4, "last": 1, "error": 1}
+
+
+def beats(frame: bytes, error: bool = False) -> list[int]:
+    """The words that bring one frame; `error` if it was received badly."""
+    starts = range(0, max(len(frame), 1), 8)
+    return [
+        int.from_bytes(frame[at : at + 8], "little")
+        | len(frame[at : at + 8]) << 64
+        | (at == starts[-1]) << 68
+        | (error and at == starts[-1]) << 69
+        for at in starts
+    ]
+
+
+#: Two words of one frame, the later in `data`; of it the first `arrived` bytes are there, one bit a
+#: byte. `valid` says that `data` is new, `first` and `last` where in the frame it stands.
+WINDOW = {"data": 64, "before": 64, "arrived": 8, "valid": 1, "first": 1, "last": 1}
+
+#: What a frame is refused for, in this order, one bit each.
+REASONS = dict.fromkeys(
+    ["not_udp", "bad_header", "bad_checksum", "fragment", "bad_length", "filtered"], 1
+)

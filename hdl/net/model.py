@@ -40,28 +40,44 @@ def checksum(header: bytes) -> int:
 
 
 def payload(frame: bytes) -> bytes | str:
-    """The UDP payload of one frame, or one word for what the frame is instead.
+    """The UDP payload of one frame, or one word for what the frame is instead."""
+    found = datagram(frame)
+    if isinstance(found, str):
+        return found
+    start, stop, end = found
+    return "length" if end > len(frame) else frame[start:stop]
 
-    An IPv4 checksum of zero says that the sender, or who made the capture anonymous, left it out.
+
+def datagram(frame: bytes) -> tuple[int, int, int] | str:
+    """Where the UDP payload starts and stops and its IP datagram ends, all of it here or not.
+
+    Or one word for what the frame is instead. An IPv4 checksum of zero says that the sender, or who
+    made the capture anonymous, left it out.
     """
-    at, tags = ETHERTYPE_AT, 0
-    while int.from_bytes(frame[at : at + 2]) in (ETHERTYPE_VLAN, ETHERTYPE_QINQ):
-        at, tags = at + VLAN_BYTES, tags + 1
-        if tags > MAX_TAGS:
-            return "tags"
-    kind = int.from_bytes(frame[at : at + 2]) if len(frame) >= at + 2 else 0
-    ip = frame[at + ETHERNET_BYTES - ETHERTYPE_AT :]
+    kind, at = network(frame)
     if kind not in (ETHERTYPE_IPV4, ETHERTYPE_IPV6):
-        return "not IP"
+        return "tags" if kind in (ETHERTYPE_VLAN, ETHERTYPE_QINQ) else "not IP"
+    ip = frame[at:]
     found = _ipv4(ip) if kind == ETHERTYPE_IPV4 else _ipv6(ip)
     if isinstance(found, str):
         return found
     header, total = found
-    udp = ip[header:]
-    length = int.from_bytes(udp[UDP_LENGTH_AT : UDP_LENGTH_AT + 2])
-    if total > len(ip) or header + length > total or length < UDP_BYTES:
+    length = int.from_bytes(ip[header + UDP_LENGTH_AT : header + UDP_LENGTH_AT + 2])
+    if header + length > total or length < UDP_BYTES:
         return "length"
-    return udp[UDP_BYTES:length]
+    return at + header + UDP_BYTES, at + header + length, at + total
+
+
+def network(frame: bytes) -> tuple[int, int]:
+    """The ethertype behind at most `MAX_TAGS` tags, and where what it names starts.
+
+    A frame that ends before its ethertype has ethertype 0.
+    """
+    for at in range(ETHERTYPE_AT, ETHERTYPE_AT + VLAN_BYTES * MAX_TAGS + 1, VLAN_BYTES):
+        kind = int.from_bytes(frame[at : at + 2]) if len(frame) >= at + 2 else 0
+        if kind not in (ETHERTYPE_VLAN, ETHERTYPE_QINQ):
+            break
+    return kind, at + ETHERNET_BYTES - ETHERTYPE_AT
 
 
 def _ipv4(ip: bytes) -> tuple[int, int] | str:

@@ -1,0 +1,177 @@
+"""A line in gateware: words of frames in, records of packets and messages out, never waiting."""
+
+from amaranth import *
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from tapeout.hdl.itch.gateware import Chosen, Record, choose, fields, number
+from tapeout.hdl.line.layout import COUNTS, FILTER, Flag
+from tapeout.hdl.moldudp.gateware import Framer, Kind
+from tapeout.hdl.moldudp.layout import (
+    END_OF_SESSION,
+    HEARTBEAT,
+    LAST_SEQUENCE,
+    MESSAGE_COUNT,
+    SEQUENCE,
+)
+from tapeout.hdl.net.gateware import Headers, Window
+from tapeout.hdl.net.layout import BEAT, REASONS
+
+Beat = data.StructLayout(BEAT)
+Filter = data.StructLayout(FILTER)
+Counts = data.StructLayout(COUNTS)
+
+
+class Line(wiring.Component):
+    """Reads Ethernet frames of MoldUDP64 packets as they come, as `tapeout.hdl.line.model` says.
+
+    Latency is four cycles from the word with a message's last byte to its record, and the same to
+    the record of a packet. A word is taken every cycle, whatever is in it. What comes later in a
+    frame, also that it was received badly, takes back no record that has left.
+
+    Members
+    -------
+    i : In(stream of `BEAT`)
+        Always ready; words may pause anywhere.
+    arrival_ns : In(64)
+        Sampled with the first word of a frame, for all its records.
+    filter : In(`FILTER`)
+        Must stand still while a frame is judged.
+    o : Out(`RECORD`)
+        One cycle long where `valid`. It cannot be held back: whoever lets words in has seen to room
+        for their records, of which there is at most one a word.
+    valid : Out(1)
+    counts : Out(`COUNTS`)
+        Some cycles late.
+
+    Reset forgets the frame in progress and clears the counters; the rest of that frame is read as a
+    frame, and counted.
+    """
+
+    i: In(stream.Signature(Beat))
+    arrival_ns: In(64)
+    filter: In(Filter)
+    o: Out(Record)
+    valid: Out(1)
+    counts: Out(Counts)
+
+    def elaborate(self, platform):
+        """The window of two words, what reads it, and the record."""
+        m = Module()
+        self._wild = Signal()
+        m.submodules.headers = headers = Headers()
+        m.submodules.framer = framer = Framer()
+        window, error = self._window(m)
+        m.d.comb += [
+            headers.i.eq(window),
+            headers.filter.eq(self.filter),
+            framer.i.eq(window),
+            framer.ahead.eq(self.i.payload.data),
+            framer.coming.eq(self.i.valid),
+            framer.start.eq(headers.start),
+            framer.late.eq(headers.late),
+            framer.length.eq(headers.length),
+        ]
+        arrival_ns = self._arrival(m, headers.start)
+        events = self._record(m, framer, headers.accepted, arrival_ns)
+        events["frames"] = window.valid & window.first
+        events |= {name: headers.judged & headers.reasons[name] for name in REASONS}
+        events |= self._outcome(m, window, error, framer, headers)
+        self._count(m, events)
+        return m
+
+    def _window(self, m):
+        """Register each word with the one before it, and how much of it counts."""
+        window, error, first = Signal(Window), Signal(), Signal(init=1)
+        word = self.i.payload
+        m.d.comb += self.i.ready.eq(1)
+        m.d.sync += window.valid.eq(self.i.valid)
+        with m.If(window.valid):
+            m.d.sync += window.before.eq(window.data)
+        with m.If(self.i.valid):
+            m.d.sync += [
+                window.data.eq(word.data),
+                window.arrived.eq(Mux(word.error, 0, (1 << word.count) - 1)),
+                window.first.eq(first),
+                window.last.eq(word.last),
+                error.eq(word.error),
+                first.eq(word.last),
+            ]
+        return window, error
+
+    def _arrival(self, m, start):
+        """When the frame began whose packet is read: the next may begin before its last record."""
+        sampled, kept = Signal(64, reset_less=True), Signal(64, reset_less=True)
+        first = Signal(init=1)
+        with m.If(self.i.valid):
+            m.d.sync += first.eq(self.i.payload.last)
+            with m.If(first):
+                m.d.sync += sampled.eq(self.arrival_ns)
+        with m.If(start):
+            m.d.sync += kept.eq(sampled)
+        return kept
+
+    def _record(self, m, framer, accepted, arrival_ns):
+        """Decode a block, number it, and tell what it was."""
+        chosen, kind = Signal(Chosen), Signal(Kind)
+        m.d.sync += [chosen.eq(choose(framer.kind.type, framer.kind.length)), kind.eq(framer.kind)]
+        with m.If(framer.kind.header):
+            m.d.sync += [chosen.eq(0), kind.type.eq(0)]
+        body, header = framer.o.body, framer.o.header
+        starts, count = (
+            number(body, at.start, at.stop - at.start) for at in (SEQUENCE, MESSAGE_COUNT)
+        )
+        wild, told, read = Signal(), Signal(), Signal()
+        sequence = Signal(64, reset_less=True)
+        m.d.comb += wild.eq(starts > LAST_SEQUENCE)
+        m.d.comb += told.eq(Mux(header, accepted & ~wild, read))
+        with m.If(framer.o.valid):
+            m.d.sync += sequence.eq(Mux(header, starts, sequence + 1))
+            m.d.sync += read.eq(told)
+            with m.If(header):
+                m.d.sync += self._wild.eq(wild)
+        for name, value in fields(body, chosen):
+            if place := {"subject": (0, 8), "locate": (8, 2)}.get(name):
+                value |= Mux(header, number(body, *place), 0)
+            m.d.sync += self.o[name].eq(value)
+        m.d.sync += [
+            self.valid.eq(framer.o.valid & told),
+            self.o.sequence.eq(Mux(header, starts, sequence)),
+            self.o.arrival_ns.eq(arrival_ns),
+            self.o.type.eq(kind.type),
+            self.o.flags.eq(Mux(header, Flag.PACKET, chosen.whole)),
+            self.o.length.eq(Mux(header, count, kind.length)),
+        ]
+        known = Signal()
+        m.d.sync += known.eq(chosen.known)
+        packet, message = self.valid & self.o.flags[1], self.valid & ~self.o.flags[1]
+        return {
+            "packets": packet,
+            "heartbeats": packet & (self.o.length == HEARTBEAT),
+            "ends": packet & (self.o.length == END_OF_SESSION),
+            "messages": message,
+            "unknown_type": message & ~known,
+            "wrong_length": message & known & ~self.o.flags[0],
+        }
+
+    def _outcome(self, m, window, error, framer, headers):
+        """What became of a frame that is not refused, by when its verdict must be there."""
+        ended, cut, loose = Signal(4), Signal(4), Signal(4)
+        m.d.sync += [
+            ended.eq(Cat(window.valid & window.last, ended)),
+            cut.eq(Cat(error, cut[0] | ~framer.over, cut[1:])),
+            loose.eq(Cat(0, ~framer.sound, loose[1:])),
+        ]
+        lost = cut[3] | ~headers.accepted
+        return {
+            "cut": ended[3] & ~headers.refused & lost,
+            "not_moldudp64": ended[3] & ~headers.refused & ~lost & (loose[3] | self._wild),
+        }
+
+    def _count(self, m, events):
+        """Count one cycle after what is counted."""
+        for name in COUNTS:
+            event = Signal(name=f"counts_{name}")
+            m.d.sync += event.eq(events[name])
+            with m.If(event):
+                m.d.sync += self.counts[name].eq(self.counts[name] + 1)
