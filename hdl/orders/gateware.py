@@ -1,7 +1,7 @@
 """Order table: every op answered with the change of one level, in order, at fixed latency."""
 
 from functools import reduce
-from operator import or_, xor
+from operator import or_
 
 from amaranth import *
 from amaranth.lib import data, stream, wiring
@@ -13,23 +13,18 @@ from tapeout.hdl.orders.layout import (
     INSTRUMENT_BITS,
     OP,
     REFERENCE_BITS,
-    Action,
     Refusal,
     row_bits,
-    taps,
 )
 from tapeout.hdl.recall.gateware import PAST, Recall
 from tapeout.hdl.room.gateware import Room
 from tapeout.hdl.stash.gateware import Stash
-from tapeout.hdl.verdict.gateware import ASK, Verdict
+from tapeout.hdl.turns.gateware import STEP, Turns
+from tapeout.hdl.verdict.gateware import Verdict
 from tapeout.hdl.ways.gateware import BANKS, Ways
 
 Op, Change, Entry = (data.StructLayout(fields) for fields in (OP, CHANGE, ENTRY))
 STAGES = 5  # from the op's register to its verdict
-SETTLE = 8  # cycles in which the last rows swept are written and can be read
-
-#: What a stage does, besides nothing: judge an op, show a scanned row, sweep one.
-STEP = data.StructLayout({"op": 1, "scan": 1, "sweep": 1})
 STATISTICS = data.StructLayout(
     {
         "live": 32,
@@ -81,7 +76,6 @@ class OrderTable(wiring.Component):
         self.in_rows = BANKS * ways
         self.bits = bits = row_bits(rows)
         rows_of_banks = data.ArrayLayout(bits, BANKS)
-        self.lane = data.StructLayout({"key": REFERENCE_BITS, "row": rows_of_banks, "ask": ASK})
         self.result = data.StructLayout(
             {
                 "key": REFERENCE_BITS,
@@ -109,16 +103,25 @@ class OrderTable(wiring.Component):
     def elaborate(self, platform):
         """Five stages: read, its answer, compare, select, judge."""
         m = Module()
+        m.submodules.turns = turns = Turns(self.rows)
         m.submodules.ways = ways = Ways(self.rows, self.ways)
         m.submodules.stash = stash = Stash(self.places)
         m.submodules.recall = recall = Recall(self.result["row"].shape)
         m.submodules.room = room = Room(self.ways, self.places)
         m.submodules.verdict = verdict = Verdict()
-        steps = [Signal(STEP, name=f"step{k}") for k in range(STAGES)]
-        lanes = [Signal(self.lane, reset_less=True, name=f"lane{k}") for k in range(STAGES)]
+        steps = [turns.step, *(Signal(STEP, name=f"step{k}") for k in range(1, STAGES))]
+        shape = turns.lane.shape()
+        lanes = [Signal(shape, reset_less=True, name=f"lane{k}") for k in range(1, STAGES)]
+        lanes.insert(0, turns.lane)
         past = [Signal(self.result, reset_less=True, name=f"past{k}") for k in range(PAST)]
 
-        self._front(m, steps[0], lanes[0])
+        m.d.comb += [
+            turns.i.payload.eq(self.i.payload),
+            turns.i.valid.eq(self.i.valid),
+            self.i.ready.eq(turns.i.ready),
+            turns.scan_row.eq(self.scan_row),
+            self.scan_taken.eq(turns.scan_taken),
+        ]
         for k in range(1, STAGES):
             m.d.sync += [steps[k].eq(steps[k - 1]), lanes[k].eq(lanes[k - 1])]
         m.d.sync += [  # the subscription is known one stage later than the rest
@@ -136,91 +139,34 @@ class OrderTable(wiring.Component):
             self.scan_entry.eq(ways.entry),
             self.stash.eq(stash.entry),
         ]
-        use, stays = self._sources(m, lanes[2].ask.enters, recall.same, verdict.leaves)
-        place = self._select(m, verdict, use, stays, past, ways, stash)
+        place = self._select(m, verdict, recall.same, lanes[3].ask.enters, past, ways, stash)
         self._room(m, room, recall.shared, past, ways, stash)
-        put = self._judge(m, verdict, room, steps[4], lanes[4], place, past)
-        self._write(m, ways, stash, verdict, put, past[0])
-        self._count(m, verdict, steps[4].op, put)
+        self._judge(m, verdict, room, steps[4], lanes[4], place, past)
+        self._settle(m, verdict, steps[4], past[0], ways, stash)
         return m
 
-    def _front(self, m, step, lane):
-        """Give each cycle to an op, to the halves of a replace, to the sweep or to a scan."""
-        swept = Signal(range(self.rows + SETTLE + 1))
-        ready, probe, enter = Signal(), Signal(), Signal()
-        other = Signal(REFERENCE_BITS, reset_less=True)
-        op, taken = self.i.payload, self.i.valid & ready
-        idle, sweeping = ~(taken | probe | enter), swept != self.rows + SETTLE
-        m.d.comb += [self.i.ready.eq(ready), self.scan_taken.eq(idle & ~sweeping)]
-        m.d.sync += [
-            swept.eq(swept + sweeping),
-            probe.eq(taken & (op.action == Action.REPLACE)),
-            enter.eq(probe),
-            ready.eq(idle & ~sweeping),
-            step.op.eq(taken | enter),
-            step.scan.eq(self.scan_taken),
-            step.sweep.eq(swept < self.rows),
-            lane.ask.enters.eq(enter),
-        ]
-        with m.If(ready):
-            m.d.sync += [
-                other.eq(op.other),
-                lane.key.eq(op.reference),
-                lane.ask.action.eq(op.action),
-                lane.ask.sided.eq((op.side == ord("B")) | (op.side == ord("S"))),
-                lane.ask.ask.eq(op.side == ord("S")),
-                lane.ask.empty.eq(op.shares == 0),
-                lane.ask.shares.eq(op.shares),
-                lane.ask.price.eq(op.price),
-            ]
-        with m.Elif(probe):
-            m.d.sync += lane.key.eq(other)
-        for bank in range(BANKS):
-            with m.If(taken):
-                m.d.sync += lane.row[bank].eq(self._row(op.reference, bank))
-            with m.Elif(probe):
-                m.d.sync += lane.row[bank].eq(self._row(other, bank))
-            with m.Elif(~enter):
-                m.d.sync += lane.row[bank].eq(Mux(sweeping, swept, self.scan_row))
+    def _select(self, m, verdict, same, enters, past, ways, stash):
+        """The order asked for, from the newest source that has it, and its place.
 
-    def _row(self, key, bank):
-        """The row number of a reference."""
-        return Cat(reduce(xor, (key[at] for at in bit)) for bit in taps(self.bits, bank))
-
-    def _sources(self, m, enters, same, leaves):
-        """Where to take the order from: the last result, the one before, or the memories.
-
-        A replacement takes up the order that leaves just before; one that may not enter stays with
-        what the probe for its reference found.
+        A replacement that enters has none: it stays with what the probe before it found.
         """
-        use, stays = Signal(PAST + 1, reset_less=True), Signal(reset_less=True)
-        m.d.sync += [
-            use.eq(Cat(same[0], same[1] & ~same[0], ~same.any())),
-            stays.eq(enters & ~leaves),
-        ]
-        with m.If(enters & leaves):
-            m.d.sync += use.eq(1)
-        return use, stays
-
-    def _select(self, m, verdict, use, stays, past, ways, stash):
-        """The order asked for, and its place, for the verdict; a probe's is there a cycle early."""
-        hit = Cat(ways.hit, stash.hit) & use[PAST].replicate(len(past[0].place))
-        sources = list(zip(use, [*(result.entry for result in past), stash.found], strict=True))
-        sources += list(zip(hit, ways.entry, strict=False))
+        use = Signal(PAST, reset_less=True)
+        m.d.comb += [ways.unless.eq(same.any()), stash.unless.eq(same.any())]
+        m.d.sync += use.eq(Cat(same[0], same[1] & ~same[0]))
+        hit = Cat(ways.hit, stash.hit)
+        sources = [*zip(use, (result.entry for result in past), strict=True)]
+        sources += zip(ways.hit, ways.entry, strict=True)
+        orders = (Mux(on, order.as_value(), 0) for on, order in sources)
         places = [  # what has left has none: it may be another's by now
             Mux(use[k] & result.entry.valid, result.place, 0) for k, result in enumerate(past)
         ]
-        found = Signal(Entry)
-        m.d.comb += [
-            found.as_value().eq(
-                reduce(or_, (Mux(on, order.as_value(), 0) for on, order in sources))
-            ),
-            verdict.repeated.eq(found.valid),
-        ]
-        selected, place = Signal(Entry, reset_less=True), Signal.like(hit, reset_less=True)
-        with m.If(~stays):
-            m.d.sync += [selected.eq(found), place.eq(reduce(or_, places, hit))]
-        m.d.comb += verdict.found.eq(selected)
+        found, place = Signal(Entry, reset_less=True), Signal.like(hit, reset_less=True)
+        with m.If(~enters):
+            m.d.sync += [
+                found.eq(reduce(or_, orders, stash.found.as_value())),
+                place.eq(reduce(or_, places, hit)),
+            ]
+        m.d.comb += verdict.found.eq(found)
         return place
 
     def _room(self, m, room, shared, past, ways, stash):
@@ -238,56 +184,78 @@ class OrderTable(wiring.Component):
             ]
         m.d.comb += room.stash.eq(stash.free)
 
-    def _judge(self, m, verdict, room, step, lane, old_place, past):
-        """Answer, and remember the result; which places it is to be written to."""
-        left, put = Signal(), Signal(self.in_rows + self.places)
-        place = Mux(verdict.enters, room.place, old_place)
+    def _judge(self, m, verdict, room, step, lane, place, past):
+        """Answer, and remember the result."""
         m.d.comb += [
             verdict.ask.eq(lane.ask),
-            verdict.left.eq(left),
+            verdict.parent.eq(past[0].entry),
             verdict.room.eq(room.any),
         ]
-        with m.If(step.op):
-            m.d.comb += put.eq(Mux(verdict.applied, place, 0))
-            m.d.sync += left.eq(verdict.leaves)
-        with m.Elif(step.sweep):
-            m.d.comb += put.eq((1 << self.in_rows) - 1)
-        with m.If(step.op | step.sweep):
+        with m.If(step.past):
             m.d.sync += [
                 past[0].key.eq(lane.key),
                 past[0].row.eq(lane.row),
-                past[0].place.eq(place),
+                past[0].place.eq(Mux(verdict.enters, room.place, place)),
                 past[0].entry.eq(verdict.after),
                 past[0].entry.valid.eq(verdict.after.valid & ~step.sweep),
                 past[1].eq(past[0]),
             ]
-        m.d.sync += [
-            self.o.eq(verdict.change),
-            self.valid.eq(step.op & (~lane.ask.enters | left)),
-        ]
-        return put
 
-    def _write(self, m, ways, stash, verdict, put, newest):
-        """Write what the newest result says, one cycle after the verdict."""
-        m.d.sync += ways.put.eq(put[: self.in_rows])
+    def _settle(self, m, verdict, step, newest, ways, stash):
+        """Answer and write in the cycle after the verdict, when the probe of a replace is known.
+
+        Its order stays if the new reference is in use.
+        """
+        answer, left = Signal(Change, reset_less=True), Signal()
+        write, sweep, contested, leaves, stored, gone = (Signal() for _ in range(6))
+        stays = contested & verdict.found.valid
+        m.d.sync += [
+            answer.eq(verdict.change),
+            self.valid.eq(step.op & (~verdict.ask.enters | left)),
+            write.eq(step.op & verdict.applied),
+            sweep.eq(step.sweep),
+            contested.eq(step.op & verdict.contested),
+            leaves.eq(step.op & verdict.leaves),
+            left.eq(leaves & ~stays),
+            stored.eq(step.op & verdict.stored),
+            gone.eq(step.op & verdict.gone),
+        ]
         m.d.comb += [
+            verdict.left.eq(left),
+            self.o.eq(answer),
             ways.put_row.eq(newest.row),
             ways.put_tag.eq(newest.key[self.bits :]),
             ways.put_entry.eq(newest.entry),
-            stash.put.eq(put[self.in_rows :]),
-            stash.keep.eq(verdict.after.valid),
             stash.put_key.eq(newest.key),
             stash.put_entry.eq(newest.entry),
         ]
+        written = newest.place & (write & ~stays).replicate(len(newest.place))
+        m.d.comb += [
+            ways.put.eq(written[: self.in_rows] | sweep.replicate(self.in_rows)),
+            stash.put.eq(written[self.in_rows :]),
+        ]
+        with m.If(stays):
+            m.d.sync += newest.entry.valid.eq(1)
+            m.d.comb += [
+                self.o.kind.eq(0),
+                self.o.last.eq(1),
+                self._refusal(Refusal.REPEATED_REFERENCE).eq(1),
+                self._refusal(Refusal.ZERO_SHARES).eq(0),
+            ]
+        self._count(m, stored, gone & ~stays, stash.put.any())
 
-    def _count(self, m, verdict, op, put):
+    def _refusal(self, refusal):
+        """Its bit in the answer."""
+        return self.o.refusal[refusal.bit_length() - 1]
+
+    def _count(self, m, stored, gone, stashed):
         """Statistics, a stage behind."""
         more, less, stash = Signal(), Signal(), Signal()
         count = self.statistics
         m.d.sync += [
-            more.eq(op & verdict.stored),
-            less.eq(op & verdict.gone),
-            stash.eq(put[self.in_rows :].any()),
+            more.eq(stored),
+            less.eq(gone),
+            stash.eq(stashed),
             count.live.eq(count.live + more - less),
             count.stashed.eq(count.stashed + (more & stash) - (less & stash)),
         ]
@@ -295,5 +263,8 @@ class OrderTable(wiring.Component):
             with m.If(now > most):
                 m.d.sync += most.eq(now)
         for bit in range(len(Refusal)):
-            refused = self.valid & self.o.refusal[bit]
-            m.d.sync += count.refused[bit].eq(count.refused[bit] + refused)
+            refused = Signal(name=f"refused{bit}")
+            m.d.sync += [
+                refused.eq(self.valid & self.o.refusal[bit]),
+                count.refused[bit].eq(count.refused[bit] + refused),
+            ]

@@ -1,5 +1,7 @@
 """Room for one more order: the place it takes, in the emptier row, else in the stash."""
 
+from itertools import combinations
+
 from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -48,8 +50,8 @@ class Room(wiring.Component):
             stash.eq(self.stash),
         ]
         banks = [free[bank * self.ways :][: self.ways] for bank in range(BANKS)]
-        first, second = (sum(bank) for bank in banks)
-        roomier = second > first
+        first, second = (self._at_least(bank) for bank in banks)
+        roomier = Cat(more & ~less for more, less in zip(second, first, strict=True)).any()
         lowest = [Cat(bank[way] & ~bank[:way].any() for way in range(self.ways)) for bank in banks]
         m.d.comb += [
             self.place.eq(
@@ -62,3 +64,10 @@ class Room(wiring.Component):
             self.any.eq(free.any() | stash.any()),
         ]
         return m
+
+    def _at_least(self, bank):
+        """Whether one place is free, two, three and so on: counts that compare without a carry."""
+        return [
+            Cat(Cat(places).all() for places in combinations(bank, count)).any()
+            for count in range(1, self.ways + 1)
+        ]

@@ -1,5 +1,8 @@
 """A few orders in registers: those whose rows in block RAM are full."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -14,27 +17,27 @@ class Stash(wiring.Component):
     """`places` orders with their whole references.
 
     Three cycles from `key` to the answer, one a cycle. What is put shows in answers to keys asked
-    two cycles later or more.
+    in the next cycle or later.
 
     Members
     -------
     key : In(64)
         The reference to look for, in cycle t.
+    unless : In(1)
+        It is known elsewhere, so nothing is to be found, in cycle t + 2.
     hit : Out(one bit a place)
         Where it is, in cycle t + 3.
     found : Out(`ENTRY`)
         The order itself, in cycle t + 3; all zero where there is none.
     free : Out(one bit a place)
-        A place to put an order, the lowest; none when all are taken. Knows all `put` before.
+        A place to put an order, the lowest; none when all are taken. Knows what is put just now.
     put : In(one bit a place)
-        Places taken (`keep`) or given back in this cycle t.
-    keep : In(1)
+        The place to write in this cycle.
     put_key : In(64)
-        Whose, in cycle t + 1.
     put_entry : In(`ENTRY`)
-        In cycle t + 1.
+        Not `valid` where the place is given back.
     entry : Out(array of `ENTRY`)
-        All of it, from cycle t + 2 on.
+        All of it; what is put, from the next cycle on.
 
     Reset empties it.
     """
@@ -44,11 +47,11 @@ class Stash(wiring.Component):
         super().__init__(
             {
                 "key": In(REFERENCE_BITS),
+                "unless": In(1),
                 "hit": Out(places),
                 "found": Out(Entry),
                 "free": Out(places),
                 "put": In(places),
-                "keep": In(1),
                 "put_key": In(REFERENCE_BITS),
                 "put_entry": In(Entry),
                 "entry": Out(data.ArrayLayout(Entry, places)),
@@ -58,38 +61,36 @@ class Stash(wiring.Component):
     def elaborate(self, platform):
         """Compare in two cycles, select in the third."""
         m = Module()
-        taken, put, keep = Signal(self.places), Signal(self.places), Signal()
-        hit = Signal(self.places, reset_less=True)
-        free = ~taken
-        m.d.comb += self.free.eq(free & (taken + 1)[: self.places])
-        m.d.sync += [
-            taken.eq(Mux(self.keep, taken | self.put, taken & ~self.put)),
-            put.eq(self.put),
-            keep.eq(self.keep),
-            self.hit.eq(hit),
-        ]
-        chosen = 0
+        entries, hit = self.entry, Signal(self.places, reset_less=True)
         for place in range(self.places):
-            entry = self._place(m, place, put[place], keep, hit[place])
-            chosen = chosen | Mux(hit[place], entry.as_value(), 0)
+            self._place(m, place, hit[place])
+        valid = Cat(entry.valid for entry in entries)
+        taken = Signal(self.places)
+        m.d.comb += taken.eq(Mux(self.put_entry.valid, valid | self.put, valid & ~self.put))
+        lowest = Cat(~taken[place] & taken[:place].all() for place in range(self.places))
+        wanted = hit & (~self.unless).replicate(self.places)
         found = Signal(Entry, reset_less=True)
-        m.d.sync += found.eq(chosen)
-        m.d.comb += self.found.eq(found)
+        chosen = (Mux(wanted[place], entries[place].as_value(), 0) for place in range(self.places))
+        m.d.comb += [self.free.eq(lowest), self.found.eq(found)]
+        m.d.sync += [self.hit.eq(wanted), found.eq(reduce(or_, chosen))]
         return m
 
-    def _place(self, m, place, put, keep, hit):
+    def _place(self, m, place, hit):
         """One order, and whether it is the one asked for."""
         valid = Signal(name=f"valid{place}")
         entry = Signal(Entry, reset_less=True, name=f"entry{place}")
         key = Signal(REFERENCE_BITS, reset_less=True, name=f"key{place}")
-        with m.If(put):
-            m.d.sync += [valid.eq(keep), key.eq(self.put_key), entry.eq(self.put_entry)]
+        with m.If(self.put[place]):
+            m.d.sync += [
+                valid.eq(self.put_entry.valid),
+                key.eq(self.put_key),
+                entry.eq(self.put_entry),
+            ]
         m.d.comb += [self.entry[place].eq(entry), self.entry[place].valid.eq(valid)]
         alike = Signal(REFERENCE_BITS // CHUNK, reset_less=True, name=f"alike{place}")
         was = Signal(reset_less=True, name=f"was{place}")
-        m.d.sync += [was.eq(valid), hit.eq(alike.all() & was)]
-        m.d.sync += alike.eq(alike_chunks(key, self.key))
-        return self.entry[place]
+        m.d.sync += [alike.eq(alike_chunks(key, self.key)), was.eq(valid)]
+        m.d.sync += hit.eq(alike.all() & was)
 
 
 def alike_chunks(one, other):

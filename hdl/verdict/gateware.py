@@ -27,15 +27,18 @@ Change, Entry = data.StructLayout(CHANGE), data.StructLayout(ENTRY)
 class Verdict(wiring.Component):
     """The rules of `tapeout.hdl.orders.model.Orders`, without a register: all in one cycle.
 
+    Of a replace whose new reference is in use the verdict knows nothing yet: it lets the order
+    leave, and says so with `contested`.
+
     Members
     -------
     ask : In(`ASK`)
     found : In(`ENTRY`)
-        The order named, `valid` where there is one; where a replacement enters, the replaced.
-    repeated : In(1)
-        Of a replace: its new reference is in use.
+        The order named, `valid` where there is one.
+    parent : In(`ENTRY`)
+        Where a replacement enters, the order that left for it.
     left : In(1)
-        The order replaced has left, so that its replacement may enter.
+        It has left, so that the replacement may enter.
     room : In(1)
         There is a place for one more order.
     after : Out(`ENTRY`)
@@ -44,6 +47,8 @@ class Verdict(wiring.Component):
         That is a new order, and wants a new place.
     stored, gone, applied : Out(1)
         An order more, an order less; something to write.
+    contested : Out(1)
+        An order is named to be replaced.
     leaves : Out(1)
         It is gone to be replaced.
     change : Out(`CHANGE`)
@@ -51,7 +56,7 @@ class Verdict(wiring.Component):
 
     ask: In(ASK)
     found: In(Entry)
-    repeated: In(1)
+    parent: In(Entry)
     left: In(1)
     room: In(1)
     after: Out(Entry)
@@ -59,6 +64,7 @@ class Verdict(wiring.Component):
     stored: Out(1)
     gone: Out(1)
     applied: Out(1)
+    contested: Out(1)
     leaves: Out(1)
     change: Out(Change)
 
@@ -81,7 +87,8 @@ class Verdict(wiring.Component):
             all_of_it.eq(ask.shares >= order.shares),
             welcome.eq((add & ask.subscribed & ask.sided & ~order.valid & ~ask.empty) | new),
             self.stored.eq(welcome & self.room),
-            self.leaves.eq(out & order.valid & ~self.repeated & ~ask.empty),
+            self.contested.eq(out & order.valid),
+            self.leaves.eq(self.contested & ~ask.empty),
             self.gone.eq(
                 self.leaves
                 | ((ask.action == Action.DELETE) & order.valid)
@@ -95,14 +102,13 @@ class Verdict(wiring.Component):
         wrong = ~ask.subscribed | (ask.instrument != order.instrument)
         faults = {
             Refusal.UNKNOWN_REFERENCE: named & ~order.valid & ask.subscribed,
-            Refusal.REPEATED_REFERENCE: order.valid
-            & ((add & ask.subscribed & ask.sided) | (out & self.repeated)),
+            Refusal.REPEATED_REFERENCE: add & order.valid & ask.subscribed & ask.sided,
             Refusal.TOO_MANY_SHARES: take & order.valid & too_many,
             Refusal.ZERO_SHARES: ask.empty
             & (
                 (add & ask.subscribed & ask.sided & ~order.valid)
                 | (take & order.valid)
-                | (out & order.valid & ~self.repeated)
+                | self.contested
             ),
             Refusal.BAD_SIDE: add & ask.subscribed & ~ask.sided,
             Refusal.WRONG_INSTRUMENT: named & order.valid & wrong,
@@ -120,8 +126,10 @@ class Verdict(wiring.Component):
         ]
         with m.If(self.enters):
             m.d.comb += [after.shares.eq(ask.shares), after.price.eq(ask.price)]
-            with m.If(~new):
-                m.d.comb += [after.side.eq(ask.ask), after.instrument.eq(ask.instrument)]
+            m.d.comb += [
+                after.side.eq(Mux(ask.enters, self.parent.side, ask.ask)),
+                after.instrument.eq(Mux(ask.enters, self.parent.instrument, ask.instrument)),
+            ]
         with m.Elif(takes):
             m.d.comb += after.shares.eq(order.shares - ask.shares)
 

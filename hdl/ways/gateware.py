@@ -25,6 +25,8 @@ class Ways(wiring.Component):
         The rows to read, one in each bank, in cycle t.
     tag : In(tag)
         What to look for, in cycle t + 2.
+    unless : In(1)
+        It is known elsewhere, so nothing is to be found, in cycle t + 2.
     hit : Out(one bit a place)
         Where it is, in cycle t + 3; bank 0 in the lowest bits.
     entry : Out(array of `ENTRY`)
@@ -47,6 +49,7 @@ class Ways(wiring.Component):
             {
                 "row": In(data.ArrayLayout(bits, BANKS)),
                 "tag": In(tag),
+                "unless": In(1),
                 "hit": Out(places),
                 "entry": Out(data.ArrayLayout(Entry, places)),
                 "put": In(places),
@@ -87,5 +90,5 @@ class Ways(wiring.Component):
             word.eq(read.data),
             self.entry[place].eq(word.entry),
             self.entry[place].valid.eq(valid),
-            self.hit[place].eq(valid & (word.tag == self.tag)),
+            self.hit[place].eq(valid & ~self.unless & (word.tag == self.tag)),
         ]
