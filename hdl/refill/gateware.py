@@ -1,0 +1,137 @@
+"""Refills in gateware: brings the next level to each row that ran short."""
+
+from functools import reduce
+from operator import or_
+
+from amaranth import *
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from tapeout.hdl.levels.gateware import row_layout
+from tapeout.hdl.levels.layout import LEVELS, REFILL, UPDATE
+from tapeout.hdl.scan.gateware import Scan
+
+Asked = data.StructLayout(REFILL)
+Update = data.StructLayout(UPDATE)
+#: Rows visited in turn after each scan, before one is visited out of turn.
+STRIDE = 16
+
+
+class Refill(wiring.Component):
+    """Looks for rows that are incomplete and brings them their next level, one scan for each.
+
+    All rows are visited in turn, for ever. The row that an update last said to be incomplete is
+    visited out of turn, but `STRIDE` rows come in turn after each scan, so that no row waits for
+    ever. A visit looks at the row. If it is incomplete, a scan of the order table finds the best
+    price beyond the last known level and its lots, or that there is none, and that is offered. The
+    level rows drop the offer if a change after the look has altered what lies beyond the row.
+
+    What was changed before the look has to be in the table when the scan begins, and what the scan
+    may have seen of later changes has to be in the rows when its level comes: `settle` cycles pass
+    before the scan and behind it.
+
+    Members
+    -------
+    o : Out(stream of `REFILL`)
+        To `LevelRows.refill`: a look, or a level.
+    refilled, row, number, update, update_valid : In
+        From `LevelRows`.
+    scan_row : Out; scan_taken, scan_entries, stash : In
+        Those of `Scan`.
+
+    Reset begins with the first row again.
+    """
+
+    def __init__(self, instruments=256, levels=LEVELS, rows=512, places=8, stash=8, settle=8):
+        self.visits, self.settle = range(2 * instruments), settle
+        self.scan = Scan(rows, places, stash)
+        ports = ("scan_row", "scan_taken", "scan_entries", "stash")
+        super().__init__({
+            "o": Out(stream.Signature(Asked)),
+            "refilled": In(1), "row": In(row_layout(levels)), "number": In(self.visits),
+            "update": In(Update), "update_valid": In(1),
+            **{name: self.scan.signature.members[name] for name in ports},
+        })  # fmt: skip
+
+    def elaborate(self, platform):
+        """Look, scan, offer."""
+        m = Module()
+        m.submodules.scan = scan = self.scan
+        visited, waited = Signal(self.visits, reset_less=True), Signal(range(self.settle))
+        settled, due = waited == self.settle - 1, Signal()
+        m.d.comb += [
+            self.scan_row.eq(scan.scan_row),
+            scan.scan_taken.eq(self.scan_taken),
+            scan.scan_entries.eq(self.scan_entries),
+            scan.stash.eq(self.stash),
+            Cat(scan.side, scan.instrument).eq(visited),
+        ]
+        self._offer(m, visited, scan)
+        self._bound(m, scan)
+        with m.FSM() as visit:
+            with m.State("CHOOSE"):
+                m.next = "LOOK"
+            with m.State("LOOK"), m.If(self.o.ready):
+                m.next = "SEE"
+            with m.State("SEE"), m.If(self.refilled):
+                m.next = "CHOOSE"
+                with m.If(self.update.incomplete):
+                    m.next = "BEFORE"
+            with m.State("BEFORE"), m.If(settled):
+                m.d.comb += scan.start.eq(1)
+                m.next = "SCAN"
+            with m.State("SCAN"), m.If(scan.done):
+                m.next = "BEHIND"
+            with m.State("BEHIND"), m.If(settled):
+                m.next = "OFFER"
+            with m.State("OFFER"), m.If(self.o.ready):
+                m.next = "END"
+            with m.State("END"), m.If(self.refilled):
+                m.d.comb += due.eq(self.update.incomplete)
+                m.next = "CHOOSE"
+        waits = visit.ongoing("BEFORE") | visit.ongoing("BEHIND")
+        m.d.sync += waited.eq(Mux(waits, waited + 1, 0))
+        m.d.comb += [
+            self.o.valid.eq(visit.ongoing("LOOK") | visit.ongoing("OFFER")),
+            self.o.payload.look.eq(visit.ongoing("LOOK")),
+            self.o.payload.append.eq(visit.ongoing("OFFER") & scan.found),
+            self.o.payload.none.eq(visit.ongoing("OFFER") & ~scan.found),
+        ]
+        self._choose(m, visited, visit.ongoing("CHOOSE"), scanned=visit.ongoing("END"), due=due)
+        return m
+
+    def _offer(self, m, visited, scan):
+        """The row that is visited, and what the scan has found for it."""
+        m.d.comb += [
+            self.o.payload.row.eq(visited),
+            self.o.payload.overflowed.eq(scan.overflowed),
+            self.o.payload.price.eq(scan.price),
+            self.o.payload.lots.eq(scan.lots),
+        ]
+
+    def _bound(self, m, scan):
+        """The last known level of the row that was looked at. An offer's answer may pass, too."""
+        levels = self.row.levels
+        known = Cat(level.known for level in levels)
+        ends = known & ~(known >> 1)
+        last = (Mux(end, level.price, 0) for end, level in zip(ends, levels, strict=True))
+        bound, bounded = Signal(32, reset_less=True), Signal(reset_less=True)
+        with m.If(self.refilled):
+            m.d.sync += [bound.eq(reduce(or_, last)), bounded.eq(levels[0].known)]
+        m.d.comb += [scan.bound.eq(bound), scan.bounded.eq(bounded)]
+
+    def _choose(self, m, visited, choosing, scanned, due):
+        """The row to visit: the next in turn, or one that is known to be incomplete."""
+        turn, short = Signal(self.visits), Signal(self.visits, reset_less=True)
+        wanted, strides = Signal(), Signal(range(STRIDE + 1))
+        urgent = wanted & (strides == 0)
+        with m.If(choosing):
+            m.d.sync += visited.eq(Mux(urgent, short, turn))
+            with m.If(urgent):
+                m.d.sync += wanted.eq(0)
+            with m.Else():
+                m.d.sync += [turn.eq(turn + 1), strides.eq(strides - (strides != 0))]
+        with m.If((self.update_valid & self.update.incomplete) | due):
+            m.d.sync += [wanted.eq(1), short.eq(self.number)]
+        with m.If(scanned):
+            m.d.sync += strides.eq(STRIDE)

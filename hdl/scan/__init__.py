@@ -1,0 +1,1 @@
+"""Scans of the order table for the best price beyond a bound."""
