@@ -36,10 +36,11 @@ def step_layout(rows):
 def compared_layout(rows, levels):
     """A row, a step, and for each level what the step may make of it.
 
-    `same`: it has the step's price. `behind`: the step's price belongs before it. `leaves`: all its
-    lots are taken. `sums`: its lots after the step, and the carry. `count` levels are known.
+    `same`: it has the step's price. `behind`: the step's price belongs before it. `decides`: it has
+    that price, and for a step that takes, no more lots than that; the levels behind then stay or
+    move. `sums`: its lots after the step, and the carry. `count` levels are known.
     """
-    each = dict.fromkeys(("same", "behind", "leaves"), levels)
+    each = dict.fromkeys(("same", "behind", "decides"), levels)
     return data.StructLayout(
         {"row": row_layout(levels), "step": step_layout(rows), "count": range(levels + 1)}
         | each
@@ -97,41 +98,33 @@ class LevelRows(wiring.Component):
         m = Module()
         m.submodules.ram = ram = memory.Memory(shape=self.row.shape(), depth=self.rows, init=[])
         fetch, write = ram.read_port(), ram.write_port()
-        asked = [Signal(Asked, name=f"asked_{stage}") for stage in range(4)]
+        asked = [Signal(Asked, name=f"asked_{stage}") for stage in range(5)]
         step = [
             Signal(step_layout(self.rows), name=f"step_{stage}", reset_less=True)
             for stage in range(3)
         ]
-        fetched = Signal(self.row.shape(), reset_less=True)
         found = Signal(compared_layout(self.rows, self.levels), reset_less=True)
-        rebuilt = Signal(self.row.shape())
 
         self._choose(m, asked[0], step[0], spare=~asked[1].as_value().any())
-        m.d.sync += [asked[1].eq(asked[0]), step[1].eq(step[0])]
         stands = Signal(Asked)
         m.d.comb += [
+            fetch.addr.eq(step[0].row),
             stands.eq(Mux(asked[1].refill & self.i_valid, 0, asked[1])),
             self.refill.ready.eq(stands.refill),
-            fetch.addr.eq(step[0].row),
         ]
-        m.d.sync += [asked[2].eq(stands), step[2].eq(step[1]), fetched.eq(fetch.data)]
-        again = self._repeats(m, stands, step[1].row)
+        m.d.sync += [asked[1].eq(asked[0]), *(asked[k].eq(asked[k - 1]) for k in (3, 4))]
+        m.d.sync += [asked[2].eq(stands), step[1].eq(step[0]), step[2].eq(step[1])]
+        row = self._newest(m, fetch.data, stands, step[1].row, asked[3])
         delta = Signal(33, reset_less=True)
         m.d.sync += delta.eq(Mux(step[1].take, -step[1].lots, step[1].lots))
-        m.d.sync += asked[3].eq(asked[2])
-        self._compare(m, step[2], delta, Mux(again, self.row, fetched), found)
-        self._rebuild(m, found, rebuilt)
+        self._compare(m, step[2], delta, row, found)
+        self._rebuild(m, found, asked[3])
         m.d.comb += [
-            write.en.eq(asked[3].writes),
-            write.addr.eq(found.step.row),
-            write.data.eq(rebuilt),
-        ]
-        with m.If(asked[3].as_value().any()):
-            m.d.sync += self.row.eq(rebuilt)
-        m.d.sync += [
-            self.o_valid.eq(asked[3].change),
-            self.refilled.eq(asked[3].refill),
-            self.number.eq(found.step.row),
+            self.o_valid.eq(asked[4].change),
+            self.refilled.eq(asked[4].refill),
+            write.en.eq(asked[4].writes),
+            write.addr.eq(self.number),
+            write.data.eq(self.row),
         ]
         return m
 
@@ -166,84 +159,101 @@ class LevelRows(wiring.Component):
             ]
             m.d.comb += (step[name].eq(refill[name]) for name in REFILL)
 
-    def _repeats(self, m, stands, row):
-        """Whether the step before is of this row: then `self.row` holds it, and the RAM not yet."""
-        last, written, again = (
-            Signal(range(self.rows), reset_less=True), Signal(), Signal(reset_less=True)
-        )  # fmt: skip
+    def _newest(self, m, fetched, stands, number, rebuilding):
+        """The row of the step that stood in the cycle before, as the steps before it left it.
+
+        Block RAM shows what was rebuilt five cycles before the step. The last step's result is in
+        `self.row` when the row is compared; that of the one before it was there a cycle earlier.
+        """
+        shape, last = self.row.shape(), Signal(range(self.rows), reset_less=True)
+        memory_row, passed = (Signal(shape, name=n, reset_less=True) for n in ("fetched", "passed"))
+        wrote, holds = Signal(), Signal()
+        again, before = Signal(reset_less=True), Signal(reset_less=True)
         with m.If(stands.as_value().any()):
-            m.d.sync += [last.eq(row), written.eq(stands.writes)]
-        m.d.sync += again.eq(written & (last == row))
-        return again
+            m.d.sync += [last.eq(number), wrote.eq(stands.writes)]
+        with m.If(rebuilding.as_value().any()):
+            m.d.sync += holds.eq(rebuilding.writes)
+        m.d.sync += [
+            memory_row.eq(fetched),
+            passed.eq(self.row),
+            again.eq(wrote & (number == last)),
+            before.eq(holds & (number == self.number)),
+        ]
+        return data.View(shape, Mux(again, self.row, Mux(before, passed, memory_row)))
 
     def _compare(self, m, step, delta, row, found):
         """Compare the step with every level at once."""
-        row = data.View(self.row.shape(), row)
         dropped = step.append & row.stirred
         acts = step.take | (step.put & ~dropped)
         open_end = ~row.spill | step.append
+        known = Cat(level.known for level in row.levels)
         m.d.sync += [
             found.row.eq(Mux(step.clear, 0, row)),
             found.step.eq(step),
             found.step.put.eq(step.put & ~dropped),
-            found.count.eq(Mux(step.clear, 0, sum(level.known for level in row.levels))),
+            found.count.eq(Mux(step.clear, 0, _place(known & ~(known >> 1), first=1))),
         ]
         for place, level in enumerate(row.levels):
             same, above = level.price == step.price, level.price > step.price
+            meant = acts & level.known & same
             worse = Mux(step.row[0], above, ~(above | same))
             m.d.sync += [
-                found.same[place].eq(acts & level.known & same),
+                found.same[place].eq(meant),
+                found.decides[place].eq(meant & (step.put | (level.lots == step.lots))),
                 found.behind[place].eq(Mux(level.known, worse, open_end)),
-                found.leaves[place].eq(step.take & level.known & same & (level.lots == step.lots)),
                 found.sums[place].eq(level.lots + delta),
             ]
 
-    def _rebuild(self, m, found, rebuilt):
-        """Change, put in or take out the step's level; those behind it move by one."""
-        step, last = found.step, self.levels - 1
-        inserts, leaves = step.put & ~found.same.any(), found.leaves.any()
-        enters = Signal(self.levels)  # the new level's place, if there is one
-        for place, level in enumerate(found.row.levels):
-            behind = found.behind[place - 1] if place else 0
-            follows = found.same[place - 1] if place else 0
-            m.d.comb += [
-                enters[place].eq(step.put & found.behind[place] & ~behind & ~follows),
-                rebuilt.levels[place].eq(level),
-            ]
-            with m.If(leaves & (found.same[place] | found.behind[place])):
-                m.d.comb += rebuilt.levels[place].eq(
-                    found.row.levels[place + 1] if place < last else 0
-                )
-            with m.Elif(inserts & behind):
-                m.d.comb += rebuilt.levels[place].eq(found.row.levels[place - 1] if place else 0)
-            with m.Elif(enters[place]):
-                m.d.comb += rebuilt.levels[place].eq(Cat(step.price, step.lots, C(1, 1)))
-            with m.Elif(found.same[place]):
-                m.d.comb += rebuilt.levels[place].lots.eq(found.sums[place])
-        full, some_behind = found.row.levels[last].known, found.behind.any()
-        beyond = (step.put & (full | ~some_behind)) | step.take
-        m.d.comb += [
-            rebuilt.spill.eq(
-                (found.row.spill | (inserts & full)) & ~(step.none & ~found.row.stirred)
-            ),
-            rebuilt.stirred.eq(~step.look & (found.row.stirred | (beyond & ~found.same.any()))),
-        ]
-        self._tell(m, found, rebuilt, enters, leaves)
+    def _rebuild(self, m, found, rebuilding):
+        """Change, put in or take out the step's level; those behind it move by one.
 
-    def _tell(self, m, found, rebuilt, enters, leaves):
+        They move if a price is put in that was not there, or if all lots of one are taken.
+        """
+        step, row, rebuilt = found.step, found.row, Signal(self.row.shape())
+        moves, enters, nothing = Signal(), Signal(self.levels), C(0, Level.size)
+        m.d.comb += [
+            moves.eq(step.put ^ found.decides.any()),
+            enters.eq(Mux(step.put, found.behind & ~(found.behind << 1) & ~(found.same << 1), 0)),
+        ]
+        for place, level in enumerate(row.levels):
+            better = row.levels[place - 1] if place else nothing
+            worse = row.levels[place + 1] if place < self.levels - 1 else nothing
+            follows = found.behind[place - 1] if place else 0
+            after = Mux(step.put, follows, found.same[place] | found.behind[place])
+            stays = Signal(Level, name=f"stays_{place}")
+            m.d.comb += [
+                stays.eq(level),
+                rebuilt.levels[place].eq(Mux(moves & after, Mux(step.put, better, worse), stays)),
+            ]
+            with m.If(enters[place]):
+                m.d.comb += stays.eq(Cat(step.price, step.lots, C(1, 1)))
+            with m.Elif(found.same[place]):
+                m.d.comb += stays.lots.eq(found.sums[place])
+        full, anew = row.levels[-1].known, ~found.same.any() & (step.put | step.take)
+        beyond = anew & (step.take | full | ~found.behind.any())
+        m.d.comb += [
+            rebuilt.spill.eq((row.spill | (anew & step.put & full)) & ~(step.none & ~row.stirred)),
+            rebuilt.stirred.eq((row.stirred | beyond) & ~step.look),
+        ]
+        with m.If(rebuilding.as_value().any()):
+            m.d.sync += [self.row.eq(rebuilt), self.number.eq(step.row)]
+        self._tell(m, found, rebuilt, enters, moves)
+
+    def _tell(self, m, found, rebuilt, enters, moves):
         """The update, in the same cycle as the row."""
-        step, touched = found.step, found.same | enters
+        step, touched, best = found.step, found.same | enters, self.row.levels[0]
         grows = enters.any() & ~found.row.levels[-1].known
         wrong = Cat(total[32] for total in found.sums) & found.same
-        sums = (Mux(found.same[k], total[:32], 0) for k, total in enumerate(found.sums))
-        strays = Signal()
+        sums = (
+            Mux(same, total[:32], 0) for same, total in zip(found.same, found.sums, strict=True)
+        )
+        none, strays = Mux(step.clear, 0, self.levels), Signal()
+        m.d.comb += [self.o.best_price.eq(best.price), self.o.best_lots.eq(best.lots)]
         m.d.sync += [
-            self.o.at.eq(_place(touched, Mux(step.clear, 0, self.levels))),
-            self.o.levels.eq(found.count + grows - leaves),
+            self.o.at.eq(Mux(touched.any(), _place(touched), none)),
+            self.o.levels.eq(found.count + grows - (step.take & moves)),
             self.o.incomplete.eq(rebuilt.spill & ~rebuilt.levels[-1].known),
             self.o.best_changed.eq(touched[0]),
-            self.o.best_price.eq(rebuilt.levels[0].price),
-            self.o.best_lots.eq(rebuilt.levels[0].lots),
             self.o.level_lots.eq(_any_of((*sums, Mux(enters.any(), step.lots, 0)))),
             self.overflowed.eq((step.overflowed & enters.any()) | wrong.any()),
             strays.eq(step.take & ~found.same.any() & (found.behind.any() | ~found.row.spill)),
@@ -256,8 +266,6 @@ def _any_of(words):
     return reduce(or_, words)
 
 
-def _place(one_hot, otherwise):
-    """The place of the bit that is set."""
-    return _any_of(
-        (Mux(one_hot.any(), 0, otherwise), *(Mux(bit, k, 0) for k, bit in enumerate(one_hot)))
-    )
+def _place(one_hot, first=0):
+    """The place of the bit that is set, counted from `first`."""
+    return _any_of(Mux(bit, place, 0) for place, bit in enumerate(one_hot, first))
