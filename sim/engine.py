@@ -130,8 +130,13 @@ def watch(
     inputs, outputs, fixed = borders(component, words, settings or {})
     seen = list[Cycle]()
     player = Player(inputs, outputs, seed=0, pause=0.0, patience=cycles, asked=True)
-    _amaranth(component, player, fixed, lambda cycle: seen.append(cycle) or len(seen) < cycles)
-    return seen[:cycles]
+
+    def see(cycle: Cycle) -> bool:
+        seen.append(cycle)
+        return len(seen) < cycles
+
+    _amaranth(component, player, fixed, see)
+    return seen
 
 
 def borders(

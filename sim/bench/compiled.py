@@ -1,0 +1,193 @@
+"""The fastest engine: a Verilated model and both its ends in one library, fed from arrays.
+
+It plays by the rules of `tapeout.sim.bench.player`, with the same pauses from the same seed, and
+tells the cycle of each word, so latency is measured where the words are compared.
+"""
+
+import ctypes
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tapeout.sim.bench.library import Library, library, stride
+from tapeout.sim.bench.player import PATIENCE, breach, calm, most
+
+Rows = npt.NDArray[np.uint32]
+Cycles = npt.NDArray[np.uint64]
+PIECE = 1 << 16  # cycles between two looks at the progress bar and at what interrupts
+MORE, BREACH = 1, 2
+
+
+@dataclass(frozen=True)
+class Words:
+    """What crossed a stream: word k is `rows[k]`, (N, ceil(bits / 32)) uint32, lowest first.
+
+    Parameters
+    ----------
+    taken : (N,) uint64
+        Cycle in which each word crossed; the first after reset is cycle 0.
+    shown : (N,) uint64
+        Cycle in which it was first offered; of inputs the same as `taken`.
+    """
+
+    rows: Rows
+    taken: Cycles
+    shown: Cycles
+
+    def payloads(self) -> list[int]:
+        """The words as integers."""
+        return unpacked(self.rows)
+
+
+@dataclass(frozen=True)
+class Played:
+    """What went in and came out, how long it took, and what the plain outputs said at the end."""
+
+    inputs: dict[str, Words]
+    outputs: dict[str, Words]
+    plain: dict[str, int]
+    cycles: int
+
+
+class Model:
+    """A component compiled once, to be played any number of times.
+
+    Parameters
+    ----------
+    component : wiring.Component
+        With one clock; its streams are members of its own.
+    coverage : str, optional
+        "line" or "toggle": what each playing covers is written where `play` is told.
+    build : Path, optional
+        Where models are kept between runs.
+
+    Raises
+    ------
+    RuntimeError
+        If Verilator is not here or fails.
+    """
+
+    def __init__(
+        self, component: Any, *, coverage: str | None = None, build: Path | None = None
+    ) -> None:
+        self._library: Library = library(component, coverage, build)
+
+    def play(
+        self,
+        rows: Mapping[str, Rows],
+        *,
+        due: Mapping[str, Cycles] | None = None,
+        settings: Mapping[str, int] | None = None,
+        seed: int = 7,
+        pause: float = 0.0,
+        patience: int = PATIENCE,
+        asked: bool = False,
+        advance: Callable[[int], object] = lambda words: None,
+        coverage: Path | None = None,
+    ) -> Played:
+        """Send rows into the input streams and collect those of every output stream.
+
+        Parameters
+        ----------
+        rows : name -> (N, ceil(bits / 32)) uint32
+            Words of each input stream; see `packed`.
+        due : name -> (N,) uint64, optional
+            Cycle before which a word is not offered, so that packets come when they come.
+        settings, seed, pause, patience
+            As for `tapeout.sim.engine.play_streams`.
+        asked : bool
+            Outputs are ready from the first cycle on, without waiting for a word.
+        advance : callable
+            Told now and then how many more words went in.
+        coverage : Path, optional
+            Where to write what was covered.
+
+        Raises
+        ------
+        RuntimeError
+            If the component breaks the rules of a stream.
+        ValueError
+            If a stream, a setting or the shape of an array is not the component's.
+        """
+        words = {name: rows.get(name, _none(one.width)) for name, one in self._library.inputs}
+        times = dict(due or {})
+        self._library.check(rows, times, settings or {})
+        bench = self._library.open(
+            _state(seed), pause, calm(patience, pause), most(patience, _total(words)), asked
+        )
+        try:
+            keep = [self._library.feed(bench, name, words[name], times.get(name)) for name in words]
+            self._library.set(bench, settings or {})
+            self._run(bench, advance)
+            if coverage:
+                self._library.call("coverage", bench, str(coverage).encode())
+            del keep  # what the model reads from had to live until here
+            return self._told(bench, words)
+        finally:
+            self._library.call("close", bench)
+
+    def _run(self, bench: int, advance: Callable[[int], object]) -> None:
+        """Play to the end, in pieces."""
+        call, before, state = self._library.call, 0, MORE
+        call("reset", bench)
+        while state == MORE:
+            state = int(call("run", bench, PIECE))
+            sent = int(call("sent", bench))
+            advance(sent - before)
+            before = sent
+        if state >= BREACH:
+            raise RuntimeError(self._breach(bench, state - BREACH))
+
+    def _breach(self, bench: int, place: int) -> str:
+        name, one = self._library.outputs[place]
+        held, now = _none(one.width, 1), _none(one.width, 1)
+        valid = self._library.call("breach", bench, place, held.ctypes.data, now.ctypes.data)
+        (was,), (is_,) = unpacked(held), unpacked(now)
+        given = int(self._library.call("given", bench, place))
+        cycle = int(self._library.call("cycle", bench))
+        return breach(name, given, cycle, was, is_ if valid else None)
+
+    def _told(self, bench: int, words: Mapping[str, Rows]) -> Played:
+        call, inputs, outputs = self._library.call, {}, {}
+        for place, (name, sent) in enumerate(words.items()):
+            taken = np.zeros(int(call("taken", bench, place)), np.uint64)
+            call("input", bench, place, taken.ctypes.data)
+            inputs[name] = Words(sent[: taken.size], taken, taken)
+        for place, (name, one) in enumerate(self._library.outputs):
+            count = int(call("given", bench, place))
+            rows = _none(one.width, count)
+            taken, shown = np.zeros((2, count), np.uint64)
+            call("output", bench, place, rows.ctypes.data, taken.ctypes.data, shown.ctypes.data)
+            outputs[name] = Words(rows, taken, shown)
+        return Played(inputs, outputs, self._library.plain(bench), int(call("cycle", bench)))
+
+
+def packed(words: Sequence[int], width: int) -> Rows:
+    """Integers of `width` bits as rows of 32-bit words, lowest first."""
+    size = 4 * stride(width)
+    raw = b"".join(word.to_bytes(size, "little") for word in words)
+    return np.frombuffer(raw, "<u4").reshape(-1, stride(width))
+
+
+def unpacked(rows: Rows) -> list[int]:
+    """Rows as integers: the inverse of `packed`."""
+    raw, size = rows.astype("<u4").tobytes(), 4 * rows.shape[1]
+    return [int.from_bytes(raw[at : at + size], "little") for at in range(0, len(raw), size)]
+
+
+def _none(width: int, count: int = 0) -> Rows:
+    return np.zeros((count, stride(width)), np.uint32)
+
+
+def _total(words: Mapping[str, Rows]) -> int:
+    return sum(len(rows) for rows in words.values())
+
+
+def _state(seed: int) -> ctypes.Array[ctypes.c_uint32]:
+    """Where `random.Random(seed)` starts, for the generator in the library."""
+    return (ctypes.c_uint32 * 624)(*random.Random(seed).getstate()[1][:624])

@@ -1,0 +1,47 @@
+"""Faults planted in the decoder, and the test that catches each."""
+
+MODULE = "hdl/itch/gateware.py"
+RECORDS = "tests/hdl/test_itch_decoder.py::test_records_are_the_models"
+LATENCY = "tests/hdl/test_itch_decoder.py::test_latency_is_one_cycle_and_nothing_waits"
+
+#: Module, what is broken, its text, the text instead, the test that fails.
+MUTATIONS = [
+    (MODULE, "bytes the wrong way round", "Cat(reversed(wire))", "Cat(wire)", RECORDS),
+    (
+        MODULE,
+        "an input that does not wait for the record to leave",
+        "self.i.ready.eq(~self.o.valid | self.o.ready)",
+        "self.i.ready.eq(1)",
+        RECORDS,
+    ),
+    (MODULE, "a length that is not begun again", "Mux(index == 0, 0, length)", "length", RECORDS),
+    (MODULE, "any length is right", "m.If(length == layout.length):", "m.If(1):", RECORDS),
+    (
+        MODULE,
+        "one word a message too late",
+        "index.eq(Mux(self.i.payload.last, 0, index + (index != WORDS)))",
+        "index.eq(Mux(self.i.payload.last, 1, index + (index != WORDS)))",
+        RECORDS,
+    ),
+    (
+        MODULE,
+        "long messages come round to the first word",
+        "index + (index != WORDS)",
+        "Mux(index == WORDS - 1, 0, index + 1)",
+        RECORDS,
+    ),
+    (
+        MODULE,
+        "an empty message has the type of the one before",
+        "Mux(length == 0, 0, message[:8])",
+        "message[:8]",
+        RECORDS,
+    ),
+    (
+        MODULE,
+        "a bubble after every record",
+        "self.i.ready.eq(~self.o.valid | self.o.ready)",
+        "self.i.ready.eq(~self.o.valid)",
+        LATENCY,
+    ),
+]
