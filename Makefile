@@ -48,6 +48,21 @@ wheel: $(VENV)/dev   ## the tests against the installed wheel, outside the repos
 	@$(BIN)/python -m build -q --no-isolation --outdir build/wheel .
 	@$(BIN)/python tests/against_wheel.py build/wheel
 
+$(VENV)/flow: $(VENV)/dev
+	@echo "installing place and route, and the solver, into $(VENV) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[flow]'
+	@touch $@
+
+BLOCK ?= decoder
+timing: $(VENV)/flow   ## place and route BLOCK=decoder on an ECP5, five seeds
+	@$(BIN)/tapeout hdl timing $(BLOCK)
+
+formal: $(VENV)/flow   ## the bounded proofs
+	@$(BIN)/python -m pytest -q tests/hdl -k prove
+
+mutations: $(VENV)/dev   ## every planted fault: which test catches it (WORDS=orders: only some)
+	@$(BIN)/python tests/hdl/mutate.py $(WORDS)
+
 SECONDS ?= 600
 SEED    ?= 1
 fuzz: $(VENV)/dev   ## mutated captures for SECONDS=600 from SEED=1: only documented errors may leave
@@ -64,4 +79,4 @@ clean:          ## remove what can be rebuilt
 	@rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name '*.nb[ic]' -not -path './$(VENV)/*' -delete
 
-.PHONY: help tools demo test tree check wheel fuzz bench gpu clean
+.PHONY: help tools demo test tree check timing formal mutations wheel fuzz bench gpu clean

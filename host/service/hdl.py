@@ -60,8 +60,10 @@ def timing(
     chosen = _block(name)
     advance = (progress or Silent()).stage("placing and routing", len(seeds))
     try:
-        from tapeout.hdl.flow.place import place
+        from tapeout.hdl.flow.place import TOOLS, place
+        from tapeout.hdl.flow.tools import require
 
+        require(*TOOLS)  # before there is a component: Amaranth warns of one never used
         return place(chosen.component(), seeds=seeds, name=name, advance=advance)
     except ImportError:
         raise DeviceError(MISSING) from None

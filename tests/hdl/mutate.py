@@ -37,7 +37,7 @@ def mutations() -> list[Mutation]:
     found = []
     for path in sorted(Path(__file__).with_name("mutations").glob("*.py")):
         spec = importlib.util.spec_from_file_location(f"mutations_{path.stem}", path)
-        assert spec and spec.loader
+        assert spec is not None
         block = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(block)
         found += [Mutation(*one) for one in block.MUTATIONS]
@@ -98,7 +98,7 @@ def judged(code: int, said: str) -> str:
     if code == 1 and CAUGHT.search(said):
         return "caught"
     errors = [line for line in said.splitlines() if line.startswith("E ")]
-    return f"not run: {(errors or [said[-200:]])[0].removeprefix('E').strip()}"
+    return f"not run: {(errors or [said[-200:]])[0].removeprefix('E ').strip()}"
 
 
 def main(words: list[str]) -> int:
