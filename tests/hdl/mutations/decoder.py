@@ -32,9 +32,9 @@ MUTATIONS = [
     ),
     (
         MODULE,
-        "an empty message has the type of the one before",
-        "Mux(length == 0, 0, message[:8])",
-        "message[:8]",
+        "a record is shown before its last word",
+        "self.o.valid.eq(self.i.payload.last)",
+        "self.o.valid.eq(1)",
         RECORDS,
     ),
     (
