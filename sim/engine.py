@@ -13,6 +13,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ def play_streams(
     pause: float = PAUSE,
     patience: int = PATIENCE,
     build: Path | None = None,
+    wave: Path | None = None,
 ) -> dict[str, list[int]]:
     """Send words into the input streams of `component`; collect those of every output stream.
 
@@ -86,6 +88,8 @@ def play_streams(
         sweeps its memories after reset.
     build : Path, optional
         Where compiled models are kept between runs.
+    wave : Path, optional
+        Where Amaranth's simulator writes a waveform (VCD) of every signal.
 
     Returns
     -------
@@ -106,7 +110,7 @@ def play_streams(
     inputs, outputs, fixed = borders(component, words, settings or {})
     if engine == "amaranth":
         player = Player(inputs, outputs, seed=seed, pause=pause, patience=patience)
-        return _amaranth(component, player, fixed)
+        return _amaranth(component, player, fixed, wave=wave)
     job = {
         "words": {name: [f"{word:x}" for word in sent] for name, sent in inputs.items()},
         "outputs": outputs,
@@ -166,6 +170,7 @@ def _amaranth(
     player: Player,
     settings: Mapping[str, int],
     see: Callable[[Cycle], bool] | None = None,
+    wave: Path | None = None,
 ) -> dict[str, list[int]]:
     from amaranth.hdl import Value
     from amaranth.sim import Simulator
@@ -197,7 +202,8 @@ def _amaranth(
     simulator = Simulator(component)
     simulator.add_clock(1e-8)
     simulator.add_testbench(bench)
-    simulator.run()
+    with simulator.write_vcd(str(wave)) if wave else nullcontext():
+        simulator.run()
     return player.out
 
 

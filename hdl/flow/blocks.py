@@ -40,10 +40,27 @@ def _two_messages() -> dict[str, Sequence[int]]:
     return {"i": [*words(added, 1), *words(deleted, 2)]}
 
 
+def _one_frame() -> dict[str, Sequence[int]]:
+    from tapeout.hdl.itch.model import encode
+    from tapeout.hdl.moldudp.model import frame as packet
+    from tapeout.hdl.net.layout import beats
+
+    message = encode("A", stock_locate=7, order_reference=42, side="B", shares=100, price=1_000_000)
+    udp = packet(b"SESSION", 1, [message])
+    udp = bytes(4) + (8 + len(udp)).to_bytes(2) + bytes(2) + udp
+    ipv4 = b"\x45\0" + (20 + len(udp)).to_bytes(2) + bytes(5) + b"\x11" + bytes(10) + udp
+    return {"a": beats(bytes(12) + b"\x08\0" + ipv4)}
+
+
 BLOCKS = {
     "decoder": Block(
         "the words of one ITCH message in, one record out",
         "tapeout.hdl.itch.gateware:Decoder",
         _two_messages,
+    ),
+    "feed_handler": Block(
+        "the words of two Ethernet lines in, book records out: everything below, joined",
+        "tapeout.hdl.top.gateware:FeedHandler",
+        _one_frame,
     ),
 }

@@ -1,12 +1,14 @@
-"""Golden model of the pipeline behind the arbiter: messages in sequence to book records."""
+"""Golden model of the pipeline: frames of one line, or messages in sequence, to book records."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 
+from tapeout.hdl.arbiter.model import Arbiter
 from tapeout.hdl.book.layout import Kind
 from tapeout.hdl.book.model import Books, Event
 from tapeout.hdl.itch.layout import Record
 from tapeout.hdl.levels.layout import LEVELS
 from tapeout.hdl.line.layout import Flag
+from tapeout.hdl.line.model import Frame, Line
 from tapeout.hdl.top.layout import BookRecord, Mark, Report
 
 WORD = (1 << 32) - 1
@@ -109,6 +111,30 @@ class Feed:
             "best_lots": levels.get(best, 0),
             "level_lots": levels.get(price, 0) if at < LEVELS else 0,
         }
+
+
+def one_line(
+    frames: Iterable[Frame], feed: Feed, line: Line | None = None, arbiter: Arbiter | None = None
+) -> Iterator[list[BookRecord]]:
+    """What each frame makes known, of a feed of which only one line is listened to."""
+    line, arbiter = line or Line(), arbiter or Arbiter()
+    for frame in frames:
+        made: list[BookRecord] = []
+        for record in line.read(frame):
+            for message in _arbitrated(arbiter, record):
+                made += feed.apply(message)
+        yield made
+
+
+def _arbitrated(arbiter: Arbiter, record: Record) -> Iterator[Record]:
+    """A record through an arbiter that has no other line to wait for."""
+    own = (record.subject, record.locate) == arbiter.session
+    if record.flags & Flag.PACKET:
+        if arbiter.session is None or (arbiter.ended and not own):
+            arbiter.begin(record)
+        elif own and record.sequence > arbiter.expected:
+            yield from arbiter.give_up(record)
+    yield from arbiter.take(0, record)
 
 
 def _side(side: str) -> Mark:

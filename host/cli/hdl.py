@@ -1,4 +1,4 @@
-"""The gateware: hdl build, hdl timing."""
+"""The gateware: hdl build, hdl timing, hdl play."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from tapeout.cli.app import app
 
 hdl = typer.Typer(
-    help="The gateware: as files for other tools, and on a part.",
+    help="The gateware: as files for other tools, on a part, and played.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -56,3 +56,32 @@ def timing(
         f"slowest path: {slowest.start} -> {slowest.end}, {slowest.ns:.2f} ns,"
         f" {slowest.routing_ns:.2f} of them routing, {slowest.levels} cells"
     )
+
+
+@hdl.command()
+def play(
+    capture: Annotated[Path, typer.Argument(help="What goes over line A.")],
+    engine: Annotated[str, typer.Option(help="verilator, icarus or amaranth.")] = "",
+    symbols: Annotated[str, typer.Option("--symbols", "-s", help="AAPL,MSFT; else all.")] = "",
+    frames: Annotated[int, typer.Option(min=1, help="How many, from the start.")] = 10_000,
+    records: Annotated[int, typer.Option(min=0, help="How many to show.")] = 20,
+    wave: Annotated[Path | None, typer.Option(help="A waveform (VCD), on amaranth.")] = None,
+) -> None:
+    """Play a capture through the whole gateware; its records are held to the golden model's."""
+    from tapeout.progress import Bars
+    from tapeout.service.gateware import play as job
+    from tapeout.service.gateware import table
+
+    bars, names = Bars(), [name for name in symbols.split(",") if name]
+    with bars.shown():
+        played = job(
+            capture, engine=engine or None, symbols=names, frames=frames, wave=wave, progress=bars
+        )
+    for line in table(played.records[:records]):
+        print(line)
+    print(
+        f"{played.frames:,} frames, {played.messages:,} messages, {len(played.records):,} records"
+        f" on {played.engine}"
+    )
+    print(f"check: {played.agreed:,} records equal the golden model's {played.expected:,}")
+    raise typer.Exit(0 if played.equal else 1)
