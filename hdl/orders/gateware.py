@@ -109,10 +109,6 @@ class OrderTable(wiring.Component):
         m.submodules.recall = recall = Recall(self.result["row"].shape)
         m.submodules.room = room = Room(self.ways, self.places)
         m.submodules.verdict = verdict = Verdict()
-        steps = [turns.step, *(Signal(STEP, name=f"step{k}") for k in range(1, STAGES))]
-        shape = turns.lane.shape()
-        lanes = [Signal(shape, reset_less=True, name=f"lane{k}") for k in range(1, STAGES)]
-        lanes.insert(0, turns.lane)
         past = [Signal(self.result, reset_less=True, name=f"past{k}") for k in range(PAST)]
 
         m.d.comb += [
@@ -122,12 +118,7 @@ class OrderTable(wiring.Component):
             turns.scan_row.eq(self.scan_row),
             self.scan_taken.eq(turns.scan_taken),
         ]
-        for k in range(1, STAGES):
-            m.d.sync += [steps[k].eq(steps[k - 1]), lanes[k].eq(lanes[k - 1])]
-        m.d.sync += [  # the subscription is known one stage later than the rest
-            lanes[2].ask.subscribed.eq(self.subscribed),
-            lanes[2].ask.instrument.eq(self.instrument),
-        ]
+        steps, lanes = self._stages(m, turns)
         m.d.comb += [
             ways.row.eq(lanes[0].row),
             ways.tag.eq(lanes[2].key[self.bits :]),
@@ -144,6 +135,20 @@ class OrderTable(wiring.Component):
         self._judge(m, verdict, room, steps[4], lanes[4], place, past)
         self._settle(m, verdict, steps[4], past[0], ways, stash)
         return m
+
+    def _stages(self, m, turns):
+        """Steps and what goes with them, from the turn to the verdict."""
+        step, lane = STEP, turns.lane.shape()
+        steps, lanes = [turns.step], [turns.lane]
+        for k in range(1, STAGES):
+            steps.append(Signal(step, name=f"step{k}"))
+            lanes.append(Signal(lane, reset_less=True, name=f"lane{k}"))
+            m.d.sync += [steps[k].eq(steps[k - 1]), lanes[k].eq(lanes[k - 1])]
+        m.d.sync += [  # the subscription is known one stage later than the rest
+            lanes[2].ask.subscribed.eq(self.subscribed),
+            lanes[2].ask.instrument.eq(self.instrument),
+        ]
+        return steps, lanes
 
     def _select(self, m, verdict, same, enters, past, ways, stash):
         """The order asked for, from the newest source that has it, and its place.

@@ -78,7 +78,7 @@ class Turns(wiring.Component):
             step.op.eq(taken | enter),
             step.scan.eq(self.scan_taken),
             step.sweep.eq(swept < self.rows),
-            step.past.eq(taken | enter | sweeping),
+            step.past.eq(taken | enter | (swept < self.rows)),
         ]
         other = Signal(REFERENCE_BITS, reset_less=True)
         self._load(m, lane, other, ready, probe, enter)

@@ -73,43 +73,32 @@ class Verdict(wiring.Component):
         m = Module()
         ask, order = self.ask, self.found
         replace = ask.action == Action.REPLACE
-        add, out, new = (
-            ask.action == Action.ADD,
-            replace & ~ask.enters,
-            replace & ask.enters & self.left,
-        )
+        new = replace & ask.enters & self.left
+        add, delete = ask.action == Action.ADD, ask.action == Action.DELETE
         take = (ask.action == Action.EXECUTE) | (ask.action == Action.CANCEL)
-        named = out | take | (ask.action == Action.DELETE)
-        too_many, all_of_it = Signal(), Signal()
-        welcome = Signal()
+        takes, heard = take & order.valid & ~ask.empty, add & ask.subscribed & ask.sided
+        too_many, all_of_it, welcome = (Signal() for _ in range(3))
         m.d.comb += [
             too_many.eq(ask.shares > order.shares),
             all_of_it.eq(ask.shares >= order.shares),
-            welcome.eq((add & ask.subscribed & ask.sided & ~order.valid & ~ask.empty) | new),
+            welcome.eq((heard & ~order.valid & ~ask.empty) | new),
             self.stored.eq(welcome & self.room),
-            self.contested.eq(out & order.valid),
+            self.contested.eq(replace & ~ask.enters & order.valid),
             self.leaves.eq(self.contested & ~ask.empty),
-            self.gone.eq(
-                self.leaves
-                | ((ask.action == Action.DELETE) & order.valid)
-                | (take & order.valid & ~ask.empty & all_of_it)
-            ),
-            self.applied.eq(self.stored | self.gone | (take & order.valid & ~ask.empty)),
+            self.gone.eq(self.leaves | (delete & order.valid) | (takes & all_of_it)),
+            self.applied.eq(self.stored | self.gone | takes),
             self.enters.eq(new | (add & ~order.valid)),
         ]
         self._after(m, new, take & ~ask.empty)
-        self._change(m, named & ~(take & ~too_many))
+        self._change(m, ~add & ~ask.enters & ~(take & ~too_many))
+        named = take | delete | (replace & ~ask.enters)
         wrong = ~ask.subscribed | (ask.instrument != order.instrument)
+        nothing = ask.empty & ((heard & ~order.valid) | (take & order.valid) | self.contested)
         faults = {
             Refusal.UNKNOWN_REFERENCE: named & ~order.valid & ask.subscribed,
-            Refusal.REPEATED_REFERENCE: add & order.valid & ask.subscribed & ask.sided,
+            Refusal.REPEATED_REFERENCE: heard & order.valid,
             Refusal.TOO_MANY_SHARES: take & order.valid & too_many,
-            Refusal.ZERO_SHARES: ask.empty
-            & (
-                (add & ask.subscribed & ask.sided & ~order.valid)
-                | (take & order.valid)
-                | self.contested
-            ),
+            Refusal.ZERO_SHARES: nothing,
             Refusal.BAD_SIDE: add & ask.subscribed & ~ask.sided,
             Refusal.WRONG_INSTRUMENT: named & order.valid & wrong,
             Refusal.FULL: welcome & ~self.room,
