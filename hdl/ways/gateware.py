@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from tapeout.hdl.orders.layout import ENTRY, REFERENCE_BITS, row_bits
 
 BANKS = 2
+HALVES = 2  # of a tag: each is compared before a register
 Entry = data.StructLayout(ENTRY)
 
 
@@ -78,7 +79,10 @@ class Ways(wiring.Component):
         word = Signal(self.word, reset_less=True, name=f"word{place}")
         doubtful = Signal(2, reset_less=True, name=f"doubtful{place}")
         valid = word.entry.valid & ~doubtful[1]
+        alike = Signal(HALVES, reset_less=True, name=f"alike{place}")
+        sought = Signal(reset_less=True, name=f"sought{place}")
         m.d.comb += [
+            self.hit[place].eq(alike.all() & sought),
             write.en.eq(self.put[place]),
             write.addr.eq(self.put_row[bank]),
             write.data.entry.eq(self.put_entry),
@@ -90,5 +94,6 @@ class Ways(wiring.Component):
             word.eq(read.data),
             self.entry[place].eq(word.entry),
             self.entry[place].valid.eq(valid),
-            self.hit[place].eq(valid & ~self.unless & (word.tag == self.tag)),
+            alike.eq(Cat(word.tag[at::HALVES] == self.tag[at::HALVES] for at in range(HALVES))),
+            sought.eq(valid & ~self.unless),
         ]

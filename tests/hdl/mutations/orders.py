@@ -96,7 +96,7 @@ MUTATIONS = [
         "the stash answers although the order is recalled",
         "hit & (~self.unless).replicate(self.places)",
         "hit",
-        CROWD,
+        MODEL,
     ),
     Mutation(
         "hdl/stash/gateware.py",
