@@ -121,7 +121,9 @@ def test_references_of_one_row_in_both_banks_crowd_each_other_out():
     meet = (r for r in iter(lambda: rng.getrandbits(64), None) if not any(
         places.row(bank, r) for bank in range(2)))  # fmt: skip
     pool = list(itertools.islice(meet, 10))
-    asks = [Ask(Action.ADD, r) for r in pool] + crowd(rng, 300, pool, 0.2)
+    asks = [Ask(Action.ADD, r) for r in pool]
+    asks += crowd(rng, 200, pool[4:7], 0.2)  # the stash's alone: the rows stay full
+    asks += crowd(rng, 300, pool, 0.2)
     want = expected(asks, SMALL)
     assert [change.refusal for change in want[:10]] == [0] * 6 + [Refusal.FULL] * 4
     assert {change.refusal & refusal for change in want for refusal in Refusal} == {0, *Refusal}

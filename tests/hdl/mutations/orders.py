@@ -96,7 +96,7 @@ MUTATIONS = [
         "the stash answers although the order is recalled",
         "hit & (~self.unless).replicate(self.places)",
         "hit",
-        MODEL,
+        CROWD,
     ),
     Mutation(
         "hdl/stash/gateware.py",
