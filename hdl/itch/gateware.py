@@ -14,6 +14,10 @@ Word = data.StructLayout(WORD)
 Record = data.StructLayout(RECORD)
 
 
+LENGTHS = sorted({layout.length for layout in MESSAGES.values()})
+Told = data.StructLayout({"types": len(MESSAGES), "lengths": len(LENGTHS)})
+
+
 def places():
     """Where each record field may stand in a message, and in messages of which types."""
     found = {name: {} for name in SOURCES}
@@ -27,16 +31,24 @@ PLACES = places()
 Chosen = data.StructLayout({"known": 1, "whole": 1, **{name: len(PLACES[name]) for name in PLACES}})
 
 
-def choose(type_, length):
+def tell(type_, length):
+    """Type and length of a message, one bit for each there is: the first half of `choose`."""
+    types = (type_ == ord(kind) for kind in MESSAGES)
+    return Told(Cat(*types, *(length == each for each in LENGTHS)))
+
+
+def choose(told):
     """Which place of each field counts in a message: none unless its length is its type's."""
-    of_type = {kind: type_ == ord(kind) for kind in MESSAGES}
-    whole = {kind: of_type[kind] & (length == MESSAGES[kind].length) for kind in MESSAGES}
+    whole = {
+        kind: of_type & told.lengths[LENGTHS.index(MESSAGES[kind].length)]
+        for kind, of_type in zip(MESSAGES, told.types, strict=True)
+    }
     bits = [
         reduce(or_, (whole[kind] for kind in kinds))
         for name in SOURCES
         for kinds in PLACES[name].values()
     ]
-    return Chosen(Cat(reduce(or_, of_type.values()), reduce(or_, whole.values()), *bits))
+    return Chosen(Cat(told.types.any(), reduce(or_, whole.values()), *bits))
 
 
 def fields(body, chosen):
@@ -99,7 +111,7 @@ class Decoder(wiring.Component):
             ]
         chosen = Signal(Chosen)
         m.d.comb += [
-            chosen.eq(choose(message[:8], length)),
+            chosen.eq(choose(tell(message[:8], length))),
             self.o.payload.sequence.eq(tags.sequence),
             self.o.payload.arrival_ns.eq(tags.arrival_ns),
             self.o.payload.length.eq(length),

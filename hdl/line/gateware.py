@@ -4,7 +4,7 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from tapeout.hdl.itch.gateware import Chosen, Record, choose, fields, number
+from tapeout.hdl.itch.gateware import Chosen, Record, Told, choose, fields, number, tell
 from tapeout.hdl.line.layout import COUNTS, FILTER, Flag
 from tapeout.hdl.moldudp.gateware import Framer, Kind
 from tapeout.hdl.moldudp.layout import (
@@ -113,21 +113,22 @@ class Line(wiring.Component):
 
     def _record(self, m, framer, accepted, arrival_ns):
         """Decode a block, number it, and tell what it was."""
-        chosen, kind = Signal(Chosen), Signal(Kind)
-        m.d.sync += [chosen.eq(choose(framer.kind.type, framer.kind.length)), kind.eq(framer.kind)]
-        with m.If(framer.kind.header):
+        told, early, chosen, kind = Signal(Told), Signal(Kind), Signal(Chosen), Signal(Kind)
+        m.d.sync += [told.eq(tell(framer.kind.type, framer.kind.length)), early.eq(framer.kind)]
+        m.d.sync += [chosen.eq(choose(told)), kind.eq(early)]
+        with m.If(early.header):
             m.d.sync += [chosen.eq(0), kind.type.eq(0)]
         body, header = framer.o.body, framer.o.header
         starts, count = (
             number(body, at.start, at.stop - at.start) for at in (SEQUENCE, MESSAGE_COUNT)
         )
-        wild, told, read = Signal(), Signal(), Signal()
+        wild, shown, read = Signal(), Signal(), Signal()
         sequence = Signal(64, reset_less=True)
         m.d.comb += wild.eq(starts > LAST_SEQUENCE)
-        m.d.comb += told.eq(Mux(header, accepted & ~wild, read))
+        m.d.comb += shown.eq(Mux(header, accepted & ~wild, read))
         with m.If(framer.o.valid):
             m.d.sync += sequence.eq(Mux(header, starts, sequence + 1))
-            m.d.sync += read.eq(told)
+            m.d.sync += read.eq(shown)
             with m.If(header):
                 m.d.sync += self._wild.eq(wild)
         for name, value in fields(body, chosen):
@@ -135,7 +136,7 @@ class Line(wiring.Component):
                 value |= Mux(header, number(body, *place), 0)
             m.d.sync += self.o[name].eq(value)
         m.d.sync += [
-            self.valid.eq(framer.o.valid & told),
+            self.valid.eq(framer.o.valid & shown),
             self.o.sequence.eq(Mux(header, starts, sequence)),
             self.o.arrival_ns.eq(arrival_ns),
             self.o.type.eq(kind.type),

@@ -20,8 +20,8 @@ class Flag(IntFlag):
 #: Which frames are let in, a pin each. A test that is not enabled lets all in.
 FILTER = {"port": 16, "port_enable": 1, "group": 32, "group_enable": 1}
 
-#: What a line counts, each modulo 2**32. A frame is refused for the first reason that holds, in
-#: this order, or it is cut, or not MoldUDP64, or sound.
+#: What a line counts, each modulo 2**32. A frame is refused for one reason, or it is cut, or not
+#: MoldUDP64, or sound.
 COUNTS = dict.fromkeys(
     [
         "frames",

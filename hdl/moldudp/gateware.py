@@ -62,7 +62,7 @@ class Framer(wiring.Component):
     o : Out(`BLOCK`)
         One cycle long where `valid`.
     kind : Out(`KIND`)
-        One cycle before `o`.
+        Two cycles before `o`, of the block that ends in this window.
     over : Out(1)
         One cycle after the last window of a frame: the payload is here in full, or too short to be
         a packet.
@@ -224,7 +224,7 @@ class Framer(wiring.Component):
         return shift, piece
 
     def _kind(self, m, begins, length, header):
-        """Type and length of the message in progress, and of the one that has just ended."""
+        """Type and length of the message in progress, also in the word in which it ends."""
         octets = [self.i.data.word_select(lane, 8) for lane in LANES]
         split, type_, size = Signal(), Signal(8), Signal(16)  # split: the type is in the next word
         with m.If(self.i.valid):
@@ -234,13 +234,13 @@ class Framer(wiring.Component):
             with m.If(begins.any() | split):
                 places = Cat(begins[:6], begins[7], split)
                 m.d.sync += type_.eq(chosen(places, [*octets[2:], octets[1], octets[0]]))
-        m.d.sync += [self.kind.type.eq(type_), self.kind.length.eq(size)]
-        m.d.sync += self.kind.header.eq(header)
+        m.d.comb += [self.kind.type.eq(type_), self.kind.length.eq(size)]
+        m.d.comb += self.kind.header.eq(header)
 
     def _gather(self, m, shift, piece, good):
         """Shift the bytes of a block to its start; the last eight may not all be its own."""
         before, here, by = Signal(64), Signal(64), Signal(3)
-        pieces, valid = Signal(PIECES), Signal()
+        pieces, valid, head = Signal(PIECES), Signal(), Signal()
         m.d.sync += [before.eq(self.i.before), by.eq(shift)]
         m.d.sync += [pieces.eq(piece & self.i.valid.replicate(PIECES)), valid.eq(good)]
         with m.If(self.i.valid):
@@ -255,5 +255,5 @@ class Framer(wiring.Component):
             if place:
                 with m.Elif(pieces[place - 1]):
                     m.d.sync += kept.eq(rest)
-        m.d.sync += [self.o.valid.eq(valid), self.o.header.eq(self.kind.header)]
+        m.d.sync += [self.o.valid.eq(valid), head.eq(self.kind.header), self.o.header.eq(head)]
         m.d.comb += self.o.body.eq(Cat(held)[8 * PREFIX_BYTES :])
