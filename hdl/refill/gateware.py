@@ -57,8 +57,7 @@ class Refill(wiring.Component):
         """Look, scan, offer."""
         m = Module()
         m.submodules.scan = scan = self.scan
-        visited, waited = Signal(self.visits, reset_less=True), Signal(range(self.settle))
-        settled, due = waited == self.settle - 1, Signal()
+        visited = Signal(self.visits, reset_less=True)
         m.d.comb += [
             self.scan_row.eq(scan.scan_row),
             scan.scan_taken.eq(self.scan_taken),
@@ -66,8 +65,26 @@ class Refill(wiring.Component):
             scan.stash.eq(self.stash),
             Cat(scan.side, scan.instrument).eq(visited),
         ]
-        self._offer(m, visited, scan)
+        visit = self._visit(m, scan)
+        looks, offers = visit.ongoing("LOOK"), visit.ongoing("OFFER")
+        m.d.comb += [
+            self.o.valid.eq(looks | offers),
+            self.o.payload.row.eq(visited),
+            self.o.payload.look.eq(looks),
+            self.o.payload.append.eq(offers & scan.found),
+            self.o.payload.none.eq(offers & ~scan.found),
+            self.o.payload.overflowed.eq(scan.overflowed),
+            self.o.payload.price.eq(scan.price),
+            self.o.payload.lots.eq(scan.lots),
+        ]
         self._bound(m, scan)
+        self._choose(m, visited, choosing=visit.ongoing("CHOOSE"), ending=visit.ongoing("END"))
+        return m
+
+    def _visit(self, m, scan):
+        """From one choice of a row to the next."""
+        waited = Signal(range(self.settle))
+        settled = waited == self.settle - 1
         with m.FSM() as visit:
             with m.State("CHOOSE"):
                 m.next = "LOOK"
@@ -87,27 +104,10 @@ class Refill(wiring.Component):
             with m.State("OFFER"), m.If(self.o.ready):
                 m.next = "END"
             with m.State("END"), m.If(self.refilled):
-                m.d.comb += due.eq(self.update.incomplete)
                 m.next = "CHOOSE"
         waits = visit.ongoing("BEFORE") | visit.ongoing("BEHIND")
         m.d.sync += waited.eq(Mux(waits, waited + 1, 0))
-        m.d.comb += [
-            self.o.valid.eq(visit.ongoing("LOOK") | visit.ongoing("OFFER")),
-            self.o.payload.look.eq(visit.ongoing("LOOK")),
-            self.o.payload.append.eq(visit.ongoing("OFFER") & scan.found),
-            self.o.payload.none.eq(visit.ongoing("OFFER") & ~scan.found),
-        ]
-        self._choose(m, visited, visit.ongoing("CHOOSE"), scanned=visit.ongoing("END"), due=due)
-        return m
-
-    def _offer(self, m, visited, scan):
-        """The row that is visited, and what the scan has found for it."""
-        m.d.comb += [
-            self.o.payload.row.eq(visited),
-            self.o.payload.overflowed.eq(scan.overflowed),
-            self.o.payload.price.eq(scan.price),
-            self.o.payload.lots.eq(scan.lots),
-        ]
+        return visit
 
     def _bound(self, m, scan):
         """The last known level of the row that was looked at. An offer's answer may pass, too."""
@@ -120,7 +120,7 @@ class Refill(wiring.Component):
             m.d.sync += [bound.eq(reduce(or_, last)), bounded.eq(levels[0].known)]
         m.d.comb += [scan.bound.eq(bound), scan.bounded.eq(bounded)]
 
-    def _choose(self, m, visited, choosing, scanned, due):
+    def _choose(self, m, visited, choosing, ending):
         """The row to visit: the next in turn, or one that is known to be incomplete."""
         turn, short = Signal(self.visits), Signal(self.visits, reset_less=True)
         wanted, strides = Signal(), Signal(range(STRIDE + 1))
@@ -130,8 +130,11 @@ class Refill(wiring.Component):
             with m.If(urgent):
                 m.d.sync += wanted.eq(0)
             with m.Else():
-                m.d.sync += [turn.eq(turn + 1), strides.eq(strides - (strides != 0))]
-        with m.If((self.update_valid & self.update.incomplete) | due):
+                m.d.sync += [
+                    turn.eq(Mux(turn == self.visits[-1], 0, turn + 1)),
+                    strides.eq(strides - (strides != 0)),
+                ]
+        with m.If((self.update_valid | (self.refilled & ending)) & self.update.incomplete):
             m.d.sync += [wanted.eq(1), short.eq(self.number)]
-        with m.If(scanned):
+        with m.If(ending):
             m.d.sync += strides.eq(STRIDE)

@@ -4,14 +4,25 @@ import random
 
 import pytest
 
+from tapeout.hdl.book.layout import Kind
 from tapeout.hdl.levels.layout import LEVEL, LEVELS, UPDATE, row_of
 from tapeout.hdl.levels.model import ENTERS, LEAVES, Rows, Update
 from tapeout.hdl.orders.layout import CHANGE
+from tapeout.sim.engine import READY, engines, play
 
 pytest.importorskip("amaranth", reason="Amaranth is not installed: pip install 'tapeout[hdl]'")
 
 pytestmark = pytest.mark.rtl
 LATENCY = 4
+ENGINES = engines()
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request):
+    """Every engine that is ready; the others are skipped with what to install."""
+    if ENGINES[request.param] != READY:
+        pytest.skip(f"{request.param}: {ENGINES[request.param]}")
+    return request.param
 
 
 def changes(seed, count, rows=2, prices=20, lean=0.5):
@@ -115,12 +126,131 @@ def spread(seed, changes, most):
     return words
 
 
-@pytest.mark.parametrize("rows", [1, 2, 4])
-@pytest.mark.parametrize("most", [2, 6])
-def test_updates_are_the_models(rows, most):
-    """Same-row changes at every distance from two cycles on, rows that run over and run short."""
+def rows_of(instruments, levels=LEVELS):
+    """The component under test."""
     from tapeout.hdl.levels.gateware import LevelRows
 
-    seed = 10 * rows + most
-    words = spread(seed, changes(seed, 400, rows=rows), most)
-    assert simulate(LevelRows(instruments=2), words) == expected(words)
+    return LevelRows(instruments, levels)
+
+
+@pytest.mark.parametrize(("rows", "most"), [(1, 2), (2, 2), (2, 6), (4, 4)])
+def test_updates_are_the_models(rows, most):
+    """Same-row changes at every distance from two cycles on, rows that run over and run short."""
+    words = spread(10 * rows + most, changes(10 * rows + most, 400, rows=rows), most)
+    assert simulate(rows_of(2), words) == expected(words)
+
+
+@pytest.mark.parametrize("between", range(5))
+def test_a_row_is_seen_as_the_last_change_left_it(between):
+    """So many changes of other rows, or of none, stand between two of one row."""
+    rng, plan = random.Random(between), []
+    for change in changes(between, 60, rows=1, prices=6):
+        others = [(Kind.ADD, rng.randint(1, 3), rng.randint(1, 6), 1), (0, 0, 3, 1)]
+        plan += [change, *(rng.choice(others) for _ in range(between))]
+    words = spread(between, plan, 3)
+    assert simulate(rows_of(2, levels=3), words) == expected(words, 3)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_levels_sweep_in_and_out(side):
+    """Twice as many levels as a row holds come from either end and go from either end."""
+    prices = range(100, 100 + 2 * LEVELS)
+    plan = [
+        (kind, side, price, 5)
+        for come, go in ((1, 1), (1, -1), (-1, 1), (-1, -1))
+        for kind, way in ((Kind.ADD, come), (Kind.DELETE, go))
+        for price in prices[::way]
+    ]
+    words = spread(1, plan, 2)
+    told = expected(words)
+    assert simulate(rows_of(1), words) == told
+    assert {update.at for _, _, update, *_ in told[:-1]} == set(range(LEVELS + 1))
+    assert {update.incomplete for _, _, update, *_ in told[:-1]} == {0, 1}
+
+
+def test_lots_that_need_more_bits_and_prices_never_added_are_told():
+    most, dear = 2**32 - 1, 2**32 - 1
+    plan = [
+        (Kind.ADD, 0, dear, most), (Kind.ADD, 0, dear, 1), (Kind.ADD, 0, 5, most),
+        (Kind.ADD, 0, 5, most), (Kind.EXECUTE, 0, 5, most), (Kind.DELETE, 0, 5, most),
+        (Kind.CANCEL, 0, 4, 1), (Kind.CANCEL, 0, 6, 1), (Kind.ADD, 0, 0, 1),
+    ]  # fmt: skip
+    words = spread(1, plan, 2)
+    told = expected(words)
+    assert simulate(rows_of(1), words) == told
+    assert [step for step, (*_, wrong) in enumerate(told[:-1]) if wrong] == [1, 3, 4]
+    assert told[-1] == 2
+
+
+def test_reset_clears_rows_and_pipe():
+    from amaranth.hdl import Module, ResetInserter, Signal, Value
+    from amaranth.sim import Simulator
+
+    rows, reset, m = rows_of(8), Signal(), Module()
+    m.submodules.rows = ResetInserter(reset)(rows)
+    seen = []
+
+    async def bench(ctx):
+        for again in range(2):
+            await ctx.tick().until(rows.ready)
+            for price in (5, 6, 7):
+                ctx.set(Value.cast(rows.i), asked(Kind.ADD, 0, price, 1))
+                ctx.set(rows.i_valid, 1)
+                await ctx.tick()
+                ctx.set(rows.i_valid, 0)
+                await ctx.tick().repeat(1 if again == 0 else LATENCY - 1)
+                if ctx.get(rows.o_valid):
+                    seen.append((again, ctx.get(rows.o.levels)))
+            ctx.set(reset, 1)
+            await ctx.tick()
+            ctx.set(reset, 0)
+            for _ in range(LATENCY):
+                assert not ctx.get(rows.o_valid)
+                assert not ctx.get(rows.ready)
+                await ctx.tick()
+
+    simulator = Simulator(m)
+    simulator.add_clock(1e-8)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert seen == [(0, 1), (0, 2), (1, 1), (1, 2), (1, 3)]
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.5])
+def test_every_engine_gives_the_models_updates(engine, pause, tmp_path):
+    """Behind a stream that lets a change in when its update will find room."""
+    plan = changes(3, 600, rows=4)
+    out = play(streamed(rows_of(2)), [asked(*c) for c in plan], engine=engine, seed=5, pause=pause)
+    model = Rows()
+    assert [tuple(unpack(UPDATE, word).values()) for word in out] == [model.apply(*c) for c in plan]
+
+
+def streamed(rows):
+    """Level rows between two streams."""
+    from amaranth.hdl import Module, Signal, Value
+    from amaranth.lib import fifo, stream, wiring
+    from amaranth.lib.wiring import In, Out
+
+    class Streamed(wiring.Component):
+        i: In(stream.Signature(sum(CHANGE.values())))
+        o: Out(stream.Signature(sum(UPDATE.values())))
+
+        def elaborate(self, platform):
+            m = Module()
+            m.submodules.rows = rows
+            m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=sum(UPDATE.values()), depth=16)
+            recent = Signal()
+            m.d.sync += recent.eq(rows.i_valid)
+            m.d.comb += [
+                self.i.ready.eq(rows.ready & ~recent & (queue.level < 8)),
+                Value.cast(rows.i).eq(self.i.payload),
+                rows.i_valid.eq(self.i.valid & self.i.ready),
+                queue.w_data.eq(rows.o),
+                queue.w_en.eq(rows.o_valid),
+                self.o.payload.eq(queue.r_data),
+                self.o.valid.eq(queue.r_rdy),
+                queue.r_en.eq(self.o.ready),
+            ]
+            return m
+
+    return Streamed()

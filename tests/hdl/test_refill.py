@@ -185,12 +185,13 @@ def check(changes, out, levels):
     return model, counts
 
 
-@pytest.mark.parametrize("offset", [-6, 0, 6])
-@pytest.mark.parametrize(("levels", "sides"), [(8, 1), (3, 4)])
+@pytest.mark.parametrize(
+    ("levels", "sides", "offset"), [(8, 1, 0), (3, 4, -6), (3, 4, 6), (2, 2, 0), (2, 2, -3)]
+)
 def test_rows_are_the_top_of_the_book_and_become_whole(levels, sides, offset):
     """Changes reach the table before or after they are told, orders lie where they want."""
     seed = 10 * levels + offset
-    changes = traffic(seed, 3000, table_rows=4, sides=sides, prices=14, pace=20, crowd=24)
+    changes = traffic(seed, 2500, table_rows=4, sides=sides, prices=14, pace=20, crowd=24)
     setting = {"levels": levels, "sides": sides, "table_rows": 4, "offset": offset, "seed": seed}
     model, counts = check(changes, play(changes, **setting, quiet=1500), levels)
     print(counts)
