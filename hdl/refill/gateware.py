@@ -36,7 +36,7 @@ class Refill(wiring.Component):
         To `LevelRows.refill`: a look, or a level.
     refilled, row, number, update, update_valid : In
         From `LevelRows`.
-    scan_row : Out; scan_taken, scan_entries, stash : In
+    scan_row : Out; scan_taken, scan_entry, stash : In
         Those of `Scan`.
 
     Reset begins with the first row again.
@@ -45,7 +45,7 @@ class Refill(wiring.Component):
     def __init__(self, instruments=256, levels=LEVELS, rows=512, places=8, stash=8, settle=8):
         self.visits, self.settle = range(2 * instruments), settle
         self.scan = Scan(rows, places, stash)
-        ports = ("scan_row", "scan_taken", "scan_entries", "stash")
+        ports = ("scan_row", "scan_taken", "scan_entry", "stash")
         super().__init__({
             "o": Out(stream.Signature(Asked)),
             "refilled": In(1), "row": In(row_layout(levels)), "number": In(self.visits),
@@ -61,7 +61,7 @@ class Refill(wiring.Component):
         m.d.comb += [
             self.scan_row.eq(scan.scan_row),
             scan.scan_taken.eq(self.scan_taken),
-            scan.scan_entries.eq(self.scan_entries),
+            scan.scan_entry.eq(self.scan_entry),
             scan.stash.eq(self.stash),
             Cat(scan.side, scan.instrument).eq(visited),
         ]

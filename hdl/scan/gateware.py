@@ -33,7 +33,7 @@ class Scan(wiring.Component):
         The best price, if there is one, and the sum of its lots; it may need more than 32 bits.
     scan_row : Out(range(rows)), scan_taken : In(1)
         A row to be read; it is being read.
-    scan_entries : In(array of `ENTRY`)
+    scan_entry : In(array of `ENTRY`)
         Its orders, `DELAY` cycles later.
     stash : In(array of `ENTRY`)
         Orders that are in no row.
@@ -48,7 +48,7 @@ class Scan(wiring.Component):
             "side": In(1), "instrument": In(8), "bound": In(32), "bounded": In(1),
             "found": Out(1), "price": Out(32), "lots": Out(32), "overflowed": Out(1),
             "scan_row": Out(range(rows)), "scan_taken": In(1),
-            "scan_entries": In(data.ArrayLayout(Entry, places)),
+            "scan_entry": In(data.ArrayLayout(Entry, places)),
             "stash": In(data.ArrayLayout(Entry, stash)),
         })  # fmt: skip
 
@@ -67,7 +67,7 @@ class Scan(wiring.Component):
         m.d.sync += weighed.eq(Cat(picks, weighed))
         with m.If(picks):
             m.d.sync += [meant.eq(meant & ~lowest), order.eq(_only(lowest, kept))]
-        for there, entries in ((arrived, self.scan_entries), (unstashed, self.stash)):
+        for there, entries in ((arrived, self.scan_entry), (unstashed, self.stash)):
             with m.If(there):
                 m.d.sync += [kept.eq(entries), meant.eq(self._meant(entries))]
         self._weigh(m, order, weighed)

@@ -140,7 +140,7 @@ def play(changes, *, levels, sides, table_rows, offset, seed, quiet, idle=0.5):
             ctx.set(rows.i_valid, word is not None)
             ctx.set(Value.cast(rows.i), word or 0)
             ctx.set(refill.scan_taken, taken)
-            ctx.set(Value.cast(refill.scan_entries), coming.pop(0))
+            ctx.set(Value.cast(refill.scan_entry), coming.pop(0))
             ctx.set(Value.cast(refill.stash), table.row(table_rows, None))
             read = table.row(ctx.get(refill.scan_row), writing)
             coming.append(read if taken else rng.getrandbits(PLACES * ENTRY_BITS))

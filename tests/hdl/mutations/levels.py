@@ -1,0 +1,160 @@
+"""Faults planted in the level rows and their refill, and the test that catches each."""
+
+from typing import NamedTuple
+
+
+class Mutation(NamedTuple):
+    """In file `module` the text `old`, which stands there once, becomes `new`; `test` fails."""
+
+    module: str
+    what: str
+    old: str
+    new: str
+    test: str
+
+
+ROWS = "hdl/levels/gateware.py"
+REFILL = "hdl/refill/gateware.py"
+SCAN = "hdl/scan/gateware.py"
+LEVELS = "tests/hdl/test_levels.py"
+NEAR = f"{LEVELS}::test_a_row_is_seen_as_the_last_change_left_it"
+MODEL = f"{LEVELS}::test_updates_are_the_models"
+SWEEP = f"{LEVELS}::test_levels_sweep_in_and_out"
+TOLD = f"{LEVELS}::test_lots_that_need_more_bits_and_prices_never_added_are_told"
+WHOLE = "tests/hdl/test_refill.py::test_rows_are_the_top_of_the_book_and_become_whole"
+
+MUTATIONS = [
+    Mutation(
+        ROWS,
+        "the row rebuilt last is not forwarded",
+        "again.eq(wrote & (number == last))",
+        "again.eq(0)",
+        NEAR,
+    ),
+    Mutation(
+        ROWS,
+        "the row rebuilt before the last is not forwarded",
+        "before.eq(holds & (number == self.number))",
+        "before.eq(0)",
+        NEAR,
+    ),
+    Mutation(
+        ROWS,
+        "a step that writes nothing is forwarded as if it were a row",
+        "again.eq(wrote & (number == last))",
+        "again.eq(number == last)",
+        NEAR,
+    ),
+    Mutation(
+        ROWS,
+        "an equal price also counts as worse for bids",
+        "worse = Mux(step.row[0], above, ~(above | same))",
+        "worse = Mux(step.row[0], above, ~above)",
+        MODEL,
+    ),
+    Mutation(
+        ROWS,
+        "behind the last known level of a row that spills there is room",
+        "open_end = ~row.spill | step.append",
+        "open_end = C(1, 1)",
+        MODEL,
+    ),
+    Mutation(
+        ROWS,
+        "a level that falls out of a full row is forgotten",
+        "(row.spill | (anew & step.put & full))",
+        "(row.spill | (anew & step.put & full & ~found.behind.any()))",
+        SWEEP,
+    ),
+    Mutation(
+        ROWS,
+        "a level of no lots stays",
+        "meant & (step.put | (level.lots == step.lots))",
+        "meant & step.put",
+        MODEL,
+    ),
+    Mutation(
+        ROWS,
+        "a level put in replaces the one that was there",
+        "follows = found.behind[place - 1] if place else 0",
+        "follows = 0",
+        MODEL,
+    ),
+    Mutation(
+        ROWS,
+        "lots that need more bits are not told",
+        "(step.overflowed & enters.any()) | wrong.any()",
+        "step.overflowed & enters.any()",
+        TOLD,
+    ),
+    Mutation(
+        ROWS,
+        "a refill is applied although what lies beyond the row has changed",
+        "dropped = step.append & row.stirred",
+        "dropped = C(0, 1)",
+        WHOLE,
+    ),
+    Mutation(
+        ROWS,
+        "spill is cleared although what lies beyond the row has changed",
+        "~(step.none & ~row.stirred)",
+        "~step.none",
+        WHOLE,
+    ),
+    Mutation(
+        ROWS,
+        "what is taken beyond the row does not count as a change there",
+        "beyond = anew & (step.take | full | ~found.behind.any())",
+        "beyond = anew & step.put & (full | ~found.behind.any())",
+        WHOLE,
+    ),
+    Mutation(
+        ROWS,
+        "a refill that a change has overtaken is answered all the same",
+        "self.refill.ready.eq(stands.refill)",
+        "self.refill.ready.eq(asked[1].refill)",
+        WHOLE,
+    ),
+    Mutation(
+        REFILL,
+        "the scan begins at once",
+        'with m.State("BEFORE"), m.If(settled):',
+        'with m.State("BEFORE"):',
+        WHOLE,
+    ),
+    Mutation(
+        REFILL,
+        "the level is offered at once",
+        'with m.State("BEHIND"), m.If(settled):',
+        'with m.State("BEHIND"):',
+        WHOLE,
+    ),
+    Mutation(
+        SCAN,
+        "the stash is not read",
+        "((arrived, self.scan_entry), (unstashed, self.stash))",
+        "((arrived, self.scan_entry),)",
+        WHOLE,
+    ),
+    Mutation(
+        SCAN,
+        "after a row with such orders the next one is passed over",
+        "m.d.sync += [coming.eq(0), asked.eq(seen)]",
+        "m.d.sync += coming.eq(0)",
+        WHOLE,
+    ),
+    Mutation(
+        SCAN,
+        "the last known level is offered again",
+        "(order.price ^ flip) > (self.bound ^ flip)",
+        "(order.price ^ flip) >= (self.bound ^ flip)",
+        WHOLE,
+    ),
+    Mutation(
+        SCAN,
+        "orders of one price are not added up",
+        "self.lots.eq(total)",
+        "self.lots.eq(order.shares)",
+        WHOLE,
+    ),
+]
