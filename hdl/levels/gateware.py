@@ -97,7 +97,7 @@ class LevelRows(wiring.Component):
         """Stages: choose a step, fetch its row, compare its price, rebuild the row."""
         m = Module()
         m.submodules.ram = ram = memory.Memory(shape=self.row.shape(), depth=self.rows, init=[])
-        fetch, write = ram.read_port(), ram.write_port()
+        write, fetch = ram.write_port(), ram.read_port()
         asked = [Signal(Asked, name=f"asked_{stage}") for stage in range(5)]
         step = [
             Signal(step_layout(self.rows), name=f"step_{stage}", reset_less=True)

@@ -151,6 +151,20 @@ def test_a_row_is_seen_as_the_last_change_left_it(between):
     assert simulate(rows_of(2, levels=3), words) == expected(words, 3)
 
 
+def test_what_block_ram_reads_while_it_is_written_does_not_matter(monkeypatch):
+    """It may show the old word, the new one or neither: here the new one."""
+    from amaranth.lib.memory import Memory
+
+    words, plain = spread(4, changes(4, 300, rows=2), 4), Memory.read_port
+
+    def new_word(ram, **options):
+        return plain(ram, transparent_for=ram.write_ports, **options)
+
+    component = rows_of(2)
+    monkeypatch.setattr(Memory, "read_port", new_word)
+    assert simulate(component, words) == expected(words)
+
+
 @pytest.mark.parametrize("side", [0, 1])
 def test_levels_sweep_in_and_out(side):
     """Twice as many levels as a row holds come from either end and go from either end."""
