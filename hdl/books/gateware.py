@@ -11,7 +11,8 @@ from tapeout.hdl.orders.gateware import STATISTICS as ORDERS
 from tapeout.hdl.orders.gateware import OrderTable
 from tapeout.hdl.orders.layout import Action
 from tapeout.hdl.publisher.gateware import BookRecord, Publisher
-from tapeout.hdl.subscription.gateware import Entry, Subscription
+from tapeout.hdl.refill.gateware import Refill
+from tapeout.hdl.subscription.gateware import Listing, Subscribe, Subscription
 
 ACTIONS = {
     "A": Action.ADD, "F": Action.ADD, "E": Action.EXECUTE, "C": Action.EXECUTE,
@@ -31,10 +32,9 @@ Statistics = data.StructLayout(
 
 
 class Books(wiring.Component):
-    """Order table, level rows and publisher in line, as `tapeout.hdl.top.model.Feed` says.
+    """Order table, level rows, refill and publisher in line, as `tapeout.hdl.top.model.Feed` says.
 
-    A message is taken every second cycle, a replace every fourth, a directory message every fifth;
-    its first record is ready twelve cycles later, unless `o` is held back. From the moment it is
+    A message is taken every second cycle, a replace every fourth; its first record is ready twelve cycles later, unless `o` is held back. From the moment it is
     taken it stops nowhere: it is taken only when all its records have a place.
 
     Parameters
@@ -48,8 +48,8 @@ class Books(wiring.Component):
         Messages and gaps in sequence.
     o : Out(stream of `BOOK_RECORD`)
         A record waits until it is taken; then `i` waits.
-    listen, learn, shown, shown_symbol
-        As `i`, `learn`, `shown` and `shown_symbol` of `Subscription`.
+    listen, learn, listing_instrument, listing
+        As `i`, `learn`, `listing_instrument` and `listing` of `Subscription`.
     statistics : Out(`Statistics`)
 
     Reset empties all books and forgets who is listened to; `i` waits until that is done.
@@ -57,68 +57,53 @@ class Books(wiring.Component):
 
     i: In(stream.Signature(Record))
     o: Out(stream.Signature(BookRecord))
-    listen: In(stream.Signature(Entry))
+    listen: In(stream.Signature(Subscribe))
     learn: In(1)
-    shown: In(8)
-    shown_symbol: Out(64)
+    listing_instrument: In(8)
+    listing: Out(Listing)
     statistics: Out(Statistics)
 
     def __init__(self, locates=1 << 14, instruments=256, rows=512, ways=4, stash=8):
         self.subscription = Subscription(locates, instruments)
         self.table = OrderTable(rows, ways, stash)
         self.levels = LevelRows(instruments)
+        self.refill = Refill(instruments, rows=rows, places=self.table.in_rows, stash=stash)
         self.publisher = Publisher()
         super().__init__()
 
     def elaborate(self, platform):
         """Join the blocks."""
         m = Module()
-        m.submodules.subscription = subscription = self.subscription
+        m.submodules.subscription = self.subscription
         m.submodules.table = table = self.table
         m.submodules.levels = levels = self.levels
+        m.submodules.refill = self.refill
         m.submodules.publisher = publisher = self.publisher
-        wiring.connect(m, wiring.flipped(self.listen), subscription.i)
         wiring.connect(m, publisher.o, wiring.flipped(self.o))
-
-        message, let = self.i.payload, Signal()
+        taken = self._take(m)
+        self._subscribe(m, taken)
+        self._refill(m)
         m.d.comb += [
-            let.eq(publisher.room & subscription.ready & levels.ready),
-            table.i.valid.eq(self.i.valid & let),
-            self.i.ready.eq(table.i.ready & let),
-        ]
-        taken = self.i.valid & self.i.ready
-        self._ask(m, message, table.i.payload)
-        m.d.comb += [
-            subscription.asked.eq(taken),
-            subscription.locate.eq(message.locate),
-            subscription.directory.eq(message.type == ord(DIRECTORY)),
-            subscription.symbol.eq(message.subject),
-            subscription.learn.eq(self.learn),
-            subscription.shown.eq(self.shown),
-            self.shown_symbol.eq(subscription.shown_symbol),
-            table.subscribed.eq(subscription.subscribed),
-            table.instrument.eq(subscription.instrument),
             levels.i.eq(table.o),
             levels.i_valid.eq(table.valid),
             publisher.taken.eq(taken),
-            publisher.record.eq(message),
-            publisher.subscribed.eq(subscription.subscribed),
-            publisher.listed.eq(subscription.listed),
-            publisher.entry.eq(subscription.entry),
+            publisher.record.eq(self.i.payload),
             publisher.changed.eq(table.valid),
             publisher.change.eq(table.o),
             publisher.update.eq(levels.o),
             publisher.overflowed.eq(levels.o_valid & levels.overflowed),
             self.statistics.orders.eq(table.statistics),
             self.statistics.lost.eq(levels.lost),
-            self.statistics.learned.eq(subscription.learned),
-            self.statistics.not_learned.eq(subscription.refused),
         ]
         return m
 
-    def _ask(self, m, message, op):
-        """What a message asks of the order table."""
+    def _take(self, m):
+        """Whether a message goes into the table, and what it asks there."""
+        table, message, op, let = self.table, self.i.payload, self.table.i.payload, Signal()
         m.d.comb += [
+            let.eq(self.publisher.room & self.subscription.ready & self.levels.ready),
+            table.i.valid.eq(self.i.valid & let),
+            self.i.ready.eq(table.i.ready & let),
             op.side.eq(message.side),
             op.reference.eq(message.subject),
             op.other.eq(message.other),
@@ -129,3 +114,40 @@ class Books(wiring.Component):
             for letter, action in ACTIONS.items():
                 with m.Case(ord(letter)):
                     m.d.comb += op.action.eq(action)
+        return self.i.valid & self.i.ready
+
+    def _subscribe(self, m, taken):
+        """The instrument of the message taken, two cycles later, for those who need it."""
+        subscription, publisher = self.subscription, self.publisher
+        wiring.connect(m, wiring.flipped(self.listen), subscription.i)
+        m.d.comb += [
+            subscription.locate.eq(self.i.payload.locate),
+            subscription.directory.eq(taken & (self.i.payload.type == ord(DIRECTORY))),
+            subscription.symbol.eq(self.i.payload.subject),
+            subscription.learn.eq(self.learn),
+            subscription.listing_instrument.eq(self.listing_instrument),
+            self.listing.eq(subscription.listing),
+            self.table.subscribed.eq(subscription.subscribed),
+            self.table.instrument.eq(subscription.instrument),
+            publisher.subscribed.eq(subscription.subscribed),
+            publisher.listed.eq(subscription.listed),
+            publisher.entry.eq(subscription.entry),
+            self.statistics.learned.eq(subscription.learned),
+            self.statistics.not_learned.eq(subscription.refused),
+        ]
+
+    def _refill(self, m):
+        """Rows that ran short of levels get the next ones from the table."""
+        refill, levels, table = self.refill, self.levels, self.table
+        wiring.connect(m, refill.o, levels.refill)
+        m.d.comb += [
+            refill.refilled.eq(levels.refilled),
+            refill.row.eq(levels.row),
+            refill.number.eq(levels.number),
+            refill.update.eq(levels.o),
+            refill.update_valid.eq(levels.o_valid),
+            table.scan_row.eq(refill.scan_row),
+            refill.scan_taken.eq(table.scan_taken),
+            refill.scan_entry.eq(table.scan_entry),
+            refill.stash.eq(table.stash),
+        ]

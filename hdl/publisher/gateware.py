@@ -9,7 +9,7 @@ from tapeout.hdl.book.layout import Kind
 from tapeout.hdl.elastic.gateware import SmallFifo
 from tapeout.hdl.levels.layout import UPDATE
 from tapeout.hdl.orders.layout import CHANGE, INSTRUMENT_BITS, Refusal
-from tapeout.hdl.subscription.layout import ENTRY
+from tapeout.hdl.subscription.layout import SUBSCRIBE
 from tapeout.hdl.top.layout import BOOK_RECORD, Mark, Report
 
 RECORDS = 32  # that wait for the host
@@ -20,7 +20,7 @@ ROW = ("at", "levels", "best_price", "best_lots", "level_lots")
 Change = data.StructLayout(CHANGE)
 Update = data.StructLayout(UPDATE)
 BookRecord = data.StructLayout(BOOK_RECORD)
-Entry = data.StructLayout(ENTRY)
+Subscribe = data.StructLayout(SUBSCRIBE)
 
 
 class Publisher(wiring.Component):
@@ -38,7 +38,7 @@ class Publisher(wiring.Component):
     -------
     taken, record, subscribed : In(1), In(`RECORD`), In(1)
         A message goes into the pipeline, as in `tapeout.hdl.aside.gateware.Aside`.
-    listed, entry : In(1), In(`ENTRY`)
+    listed, entry : In(1), In(`SUBSCRIBE`)
         An instrument gets its stock locate.
     changed, change : In(1), In(`CHANGE`)
         The next change, in the order of messages.
@@ -58,7 +58,7 @@ class Publisher(wiring.Component):
     record: In(Record)
     subscribed: In(1)
     listed: In(1)
-    entry: In(Entry)
+    entry: In(Subscribe)
     changed: In(1)
     change: In(Change)
     update: In(Update)
@@ -124,7 +124,7 @@ class Publisher(wiring.Component):
         m.d.comb += [
             write.addr.eq(self.entry.instrument),
             write.data.eq(self.entry.locate),
-            write.en.eq(self.listed & self.entry.subscribed),
+            write.en.eq(self.listed),
             read.addr.eq(self.change.instrument),
         ]
         stages = [Signal(16, name=f"l{k}", reset_less=True) for k in range(self._latency - 1)]

@@ -1,142 +1,172 @@
-"""Subscription: which instrument a stock locate is, looked up while the order table works."""
+"""Finds the instrument of a stock locate, and learns it from the stock directory."""
 
 from amaranth import *
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from tapeout.hdl.orders.layout import INSTRUMENT_BITS
-from tapeout.hdl.subscription.layout import ENTRY
+from tapeout.hdl.subscription.layout import LISTING, LOCATE_BITS, SUBSCRIBE
 
-Entry = data.StructLayout(ENTRY)
-Heard = data.StructLayout({"instrument": INSTRUMENT_BITS, "subscribed": 1})
-WRITING = 4  # cycles from a directory message to the first that finds what it taught
+Subscribe = data.StructLayout(SUBSCRIBE)
+Listing = data.StructLayout(LISTING)
+INSTRUMENT_BITS = SUBSCRIBE["instrument"]
+Entry = data.StructLayout({"instrument": INSTRUMENT_BITS, "subscribed": 1})
 
 
 class Subscription(wiring.Component):
-    """A row of block RAM for each stock locate, written by the host or by directory messages.
+    """A table of `locates` entries, one lookup every cycle; it learns or is told what is in it.
 
-    The answer stands two cycles after the question; one question every cycle. A stock directory
-    message of a locate that is not listened to takes the next free instrument while `learn` is set;
-    four cycles pass before the next question then.
-
-    Parameters
-    ----------
-    locates : int
-        A power of two. Nobody listens to locates from there on.
-    instruments : int
-        How many can be learned. The host may give any number below this to any locate.
+    The answer to a `locate` of cycle t is there in cycle t + 2. It knows what was learned from a
+    directory message of cycle t - 2 or before, and what the host's stream brought up to t.
 
     Members
     -------
-    asked : In(1), locate : In(16)
-        A question. It may be asked while `ready`.
-    directory : In(1), symbol : In(64)
-        With `asked`: the message is a directory message, and whose.
-    ready : Out(1)
-    subscribed : Out(1), instrument : Out(8)
-        The answer.
+    locate : In(16)
+        Looked up in every cycle. Numbers from `locates` on are never subscribed.
+    subscribed, instrument : Out(1), Out(8)
+        What was found.
+    directory, symbol : In(1), In(64)
+        The locate of this cycle is of a stock directory message, and this is its stock.
     learn : In(1)
-        Directory messages are listened to.
-    i : In(stream of `ENTRY`)
-        The host's own words; they wait for a cycle in which nothing is learned.
-    listed : Out(1), entry : Out(`ENTRY`)
-        A row was written.
-    shown : In(8), shown_symbol : Out(64)
-        The symbol that an instrument was learned by, two cycles later.
+        A directory message of a locate that is not subscribed takes the next instrument.
+    i : In(stream of `SUBSCRIBE`)
+        What the host says of a locate. Not ready during the sweep nor while something is learned.
+    listed, entry : Out(1), Out(`SUBSCRIBE`)
+        This is what is written, two cycles after it was learned or the cycle after it was told.
+    listing_instrument : In(8)
+        Looked up for the host.
+    listing : Out(LISTING)
+        Symbol and locate learned for it, two cycles later; of one not learned it means nothing.
     learned, refused : Out(32)
-        How many instruments were learned, and how many found none free.
+        Instruments taken by learning; directory messages for which there was none left, or whose
+        locate is beyond the table.
+    ready : Out(1)
+        After reset the table is swept for `locates` cycles; until then nothing is subscribed and
+        nothing is learned.
 
-    Reset forgets everything; `ready` comes when every row is cleared, one a cycle.
+    Raises
+    ------
+    ValueError
+        "locates must be a power of two up to 65536; got 1000"
+        "instruments must be 1 to 256; got 0"
     """
 
-    asked: In(1)
-    locate: In(16)
-    directory: In(1)
-    symbol: In(64)
-    ready: Out(1)
-    subscribed: Out(1)
-    instrument: Out(INSTRUMENT_BITS)
-    learn: In(1)
-    i: In(stream.Signature(Entry))
-    listed: Out(1)
-    entry: Out(Entry)
-    shown: In(INSTRUMENT_BITS)
-    shown_symbol: Out(64)
-    learned: Out(32)
-    refused: Out(32)
-
-    def __init__(self, locates=1 << 14, instruments=1 << INSTRUMENT_BITS):
-        if locates < 2 or locates & locates - 1 or locates > 1 << 16:
+    def __init__(self, locates=16384, instruments=256):
+        if not 2 <= locates <= 1 << LOCATE_BITS or locates & locates - 1:
             raise ValueError(f"locates must be a power of two up to 65536; got {locates}")
-        self._bits, self._instruments = locates.bit_length() - 1, instruments
-        super().__init__()
+        if not 1 <= instruments <= 1 << INSTRUMENT_BITS:
+            raise ValueError(f"instruments must be 1 to {1 << INSTRUMENT_BITS}; got {instruments}")
+        self._locates, self._instruments = locates, instruments
+        super().__init__(
+            {
+                "locate": In(LOCATE_BITS),
+                "subscribed": Out(1),
+                "instrument": Out(INSTRUMENT_BITS),
+                "directory": In(1),
+                "symbol": In(64),
+                "learn": In(1),
+                "i": In(stream.Signature(Subscribe)),
+                "listed": Out(1),
+                "entry": Out(Subscribe),
+                "listing_instrument": In(INSTRUMENT_BITS),
+                "listing": Out(Listing),
+                "learned": Out(32),
+                "refused": Out(32),
+                "ready": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
-        """Look up, and write what is cleared, learned or said."""
+        """Read, answer, write: a cycle each."""
         m = Module()
-        m.submodules.rows = rows = memory.Memory(shape=Heard, depth=1 << self._bits, init=[])
-        read, write = rows.read_port(), rows.write_port()
-        inside, heard = Signal(2), Signal(Heard, reset_less=True)
+        m.submodules.table = table = memory.Memory(shape=Entry, depth=self._locates, init=[])
+        read, write = table.read_port(), table.write_port()
         m.d.comb += [
             read.addr.eq(self.locate),
-            self.instrument.eq(heard.instrument),
-            self.subscribed.eq(heard.subscribed & inside[1]),
+            read.en.eq(1),
+            self.listed.eq(write.en & write.data.subscribed),
+            self.entry.locate.eq(write.addr),
+            self.entry.instrument.eq(write.data.instrument),
+            self.entry.subscribed.eq(write.data.subscribed),
         ]
-        m.d.sync += [
-            heard.eq(read.data),
-            inside.eq(Cat(~self.locate[self._bits :].any(), inside)),
-        ]
-
-        cleared = Signal(self._bits + 1)
-        clearing, waits = ~cleared[-1], Signal(range(WRITING + 1))
-        teaching = self.asked & self.directory
-        m.d.comb += self.ready.eq(~clearing & (waits == 0))
-        with m.If(teaching):
-            m.d.sync += waits.eq(WRITING)
-        with m.Elif(waits != 0):
-            m.d.sync += waits.eq(waits - 1)
-
-        learns, free = self._learn(m, teaching)
-        said = self.i.valid & self.i.ready
-        m.d.comb += [
-            self.i.ready.eq(~clearing & ~learns),
-            self.listed.eq(learns | said),
-            self.entry.eq(self.i.payload),
-            write.en.eq(clearing | self.listed & ~self.entry.locate[self._bits :].any()),
-            write.addr.eq(Mux(clearing, cleared, self.entry.locate)),
-        ]
-        with m.If(learns):
-            m.d.comb += [self.entry.locate.eq(free.locate), self.entry.subscribed.eq(1)]
-            m.d.comb += self.entry.instrument.eq(free.instrument)
-        with m.If(~clearing):
-            m.d.comb += [
-                write.data.instrument.eq(self.entry.instrument),
-                write.data.subscribed.eq(self.entry.subscribed),
+        beyond = self._answer(m, read, write)
+        learns, locate = self._learn(m, beyond, write)
+        sweep = Signal(len(read.addr) + 1)
+        m.d.comb += [self.ready.eq(sweep[-1]), self.i.ready.eq(self.ready & ~learns)]
+        m.d.sync += sweep.eq(sweep + ~sweep[-1])
+        told = self.i.payload
+        with m.If(~self.ready):
+            m.d.sync += [write.en.eq(1), write.addr.eq(sweep), Value.cast(write.data).eq(0)]
+        with m.Elif(learns):
+            m.d.sync += [
+                write.en.eq(1),
+                write.addr.eq(locate),
+                write.data.subscribed.eq(1),
+                write.data.instrument.eq(self.learned),
             ]
-        m.d.sync += cleared.eq(cleared + clearing)
+        with m.Else():
+            m.d.sync += [
+                write.en.eq(self.i.valid & ~told.locate[len(write.addr) :].any()),
+                write.addr.eq(told.locate),
+                write.data.subscribed.eq(told.subscribed),
+                write.data.instrument.eq(told.instrument),
+            ]
         return m
 
-    def _learn(self, m, teaching):
-        """Whether a directory message is learned in this cycle, and its locate and instrument."""
-        m.submodules.names = names = memory.Memory(shape=64, depth=self._instruments, init=[])
-        read, write = names.read_port(), names.write_port()
-        taught, learns = Signal(2), Signal()
-        free, symbol = Signal(Entry, reset_less=True), Signal(64, reset_less=True)
-        new = taught[1] & ~self.subscribed & ~free.locate[self._bits :].any()
-        m.d.sync += taught.eq(Cat(teaching & self.learn, taught))
-        with m.If(teaching):
-            m.d.sync += [free.locate.eq(self.locate), symbol.eq(self.symbol)]
-            m.d.sync += free.instrument.eq(self.learned)
-        m.d.comb += [
-            learns.eq(new & (self.learned < self._instruments)),
-            write.addr.eq(free.instrument),
-            write.data.eq(symbol),
-            write.en.eq(learns),
-            read.addr.eq(self.shown),
-        ]
+    def _answer(self, m, read, write):
+        """What is written while it is looked up goes round the table, and the later of two wins."""
+        answer, asked = Signal(Entry, reset_less=True), Signal.like(read.addr, reset_less=True)
+        beyond = Signal(2)
+        newer = [Signal(data.StructLayout({"entry": Entry, "valid": 1})) for _ in range(2)]
         m.d.sync += [
-            self.learned.eq(self.learned + learns),
-            self.refused.eq(self.refused + (new & ~learns)),
-            self.shown_symbol.eq(read.data),
+            Value.cast(answer).eq(read.data),
+            asked.eq(read.addr),
+            beyond.eq(Cat(self.locate[len(read.addr) :].any(), beyond[0])),
+            newer[0].entry.eq(write.data),
+            newer[0].valid.eq(write.en & (write.addr == read.addr)),
+            newer[1].eq(newer[0]),
         ]
-        return learns, free
+        with m.If(write.en & (write.addr == asked)):
+            m.d.sync += [newer[1].entry.eq(write.data), newer[1].valid.eq(1)]
+        found = Mux(newer[1].valid, newer[1].entry, answer)
+        m.d.comb += [
+            self.instrument.eq(found[:INSTRUMENT_BITS]),
+            self.subscribed.eq(found[INSTRUMENT_BITS] & ~beyond[1] & self.ready),
+        ]
+        return beyond[1]
+
+    def _learn(self, m, beyond, told):
+        """Whether the directory message whose answer is there is learned now, and its locate.
+
+        What is being `told` to the table in this cycle is not in the answer.
+        """
+        m.submodules.listings = listings = memory.Memory(
+            shape=Listing, depth=1 << INSTRUMENT_BITS, init=[]
+        )
+        write, read = listings.write_port(), listings.read_port()
+        asked = [Signal(data.StructLayout({"listing": Listing, "valid": 1})) for _ in range(2)]
+        m.d.sync += [
+            asked[0].listing.symbol.eq(self.symbol),
+            asked[0].listing.locate.eq(self.locate),
+            asked[0].valid.eq(self.directory & self.learn & self.ready),
+            asked[1].eq(asked[0]),
+            self.listing.eq(read.data),
+        ]
+        locate = asked[1].listing.locate
+        just = told.en & (told.addr == locate[: len(told.addr)]) & ~beyond
+        new = asked[1].valid & ~Mux(just, told.data.subscribed, self.subscribed)
+        taken, learns, refused = Signal(), Signal(), Signal()  # all instruments are
+        m.d.comb += [
+            learns.eq(new & ~beyond & ~taken),
+            write.en.eq(learns),
+            write.addr.eq(self.learned),
+            write.data.eq(asked[1].listing),
+            read.addr.eq(self.listing_instrument),
+            read.en.eq(1),
+        ]
+        m.d.sync += [refused.eq(new & (beyond | taken)), self.refused.eq(self.refused + refused)]
+        with m.If(learns):
+            m.d.sync += [
+                self.learned.eq(self.learned + 1),
+                taken.eq(self.learned == self._instruments - 1),
+            ]
+        return learns, locate

@@ -1,7 +1,12 @@
-"""What crosses the pins of the subscription: which instrument a stock locate is."""
+"""What crosses the pins of the subscription: which stock locate is which instrument."""
 
 from tapeout.hdl.orders.layout import INSTRUMENT_BITS
 
-#: Said by the host, or learned from the directory: from now on `locate` is `instrument`, or, if
-#: not `subscribed`, none that is listened to.
-ENTRY = {"locate": 16, "instrument": INSTRUMENT_BITS, "subscribed": 1}
+LOCATE_BITS = 16
+
+#: What the host writes, least significant bits first: `locate` is `instrument`, or is not
+#: subscribed (any more).
+SUBSCRIBE = {"locate": LOCATE_BITS, "instrument": INSTRUMENT_BITS, "subscribed": 1}
+
+#: What is known of an instrument.
+LISTING = {"symbol": 64, "locate": LOCATE_BITS}

@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from tapeout.hdl.arbiter.gateware import Arbiter
-from tapeout.hdl.books.gateware import Books, Entry, Record
+from tapeout.hdl.books.gateware import Books, Listing, Record, Subscribe
 from tapeout.hdl.books.gateware import Statistics as BooksStatistics
 from tapeout.hdl.elastic.gateware import SmallFifo
 from tapeout.hdl.framebuffer.gateware import FrameBuffer
@@ -68,7 +68,7 @@ class FeedHandler(wiring.Component):
         Which datagrams are the feed's.
     enable : In(2)
         Lines that are listened to, `a` lowest.
-    listen, learn, shown, shown_symbol
+    listen, learn, listing_instrument, listing
         Which instruments are listened to: see `Subscription`.
     o : Out(stream of `BOOK_RECORD`)
         Records in order. While the host takes none, the pipeline fills up to the frame buffers;
@@ -83,10 +83,10 @@ class FeedHandler(wiring.Component):
     now_ns: In(64)
     filter: In(Filter)
     enable: In(2, init=3)
-    listen: In(stream.Signature(Entry))
+    listen: In(stream.Signature(Subscribe))
     learn: In(1)
-    shown: In(8)
-    shown_symbol: Out(64)
+    listing_instrument: In(8)
+    listing: Out(Listing)
     o: Out(stream.Signature(BookRecord))
     statistics: Out(Statistics)
 
@@ -108,8 +108,8 @@ class FeedHandler(wiring.Component):
         m.d.comb += [
             arbiter.enable.eq(self.enable),
             books.learn.eq(self.learn),
-            books.shown.eq(self.shown),
-            self.shown_symbol.eq(books.shown_symbol),
+            books.listing_instrument.eq(self.listing_instrument),
+            self.listing.eq(books.listing),
             self.statistics.books.eq(books.statistics),
         ]
         for name in ("delivered", "unwanted", "gaps", "lost", "sessions"):

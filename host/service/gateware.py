@@ -18,7 +18,7 @@ from tapeout.hdl.line.model import Frame, Line
 from tapeout.hdl.moldudp.model import frame as packet
 from tapeout.hdl.net.layout import BEAT, beats
 from tapeout.hdl.orders.layout import INSTRUMENT_BITS
-from tapeout.hdl.subscription.layout import ENTRY
+from tapeout.hdl.subscription.layout import SUBSCRIBE
 from tapeout.hdl.top.layout import BookRecord, Mark, Report, unpack
 from tapeout.hdl.top.model import Feed, agrees, one_line
 from tapeout.progress import Progress, Silent
@@ -195,7 +195,7 @@ def _out(
     state = engines().get(engine, f"engine must be one of {', '.join(engines())}; got {engine!r}")
     if state != READY:
         raise DeviceError(state)
-    listed = [pack((locate, place, 1), ENTRY) for place, locate in enumerate(locates)]
+    listed = [pack((locate, place, 1), SUBSCRIBE) for place, locate in enumerate(locates)]
     words, due = _words(frames)
     try:
         from tapeout.hdl.flow.blocks import block
@@ -215,7 +215,7 @@ def _out(
 def _compiled(handler: Any, words: list[int], due: list[int], listed: list[int]) -> list[int]:
     from tapeout.sim.bench.compiled import Model, packed
 
-    rows = {"a": packed(words, sum(BEAT.values())), "listen": packed(listed, sum(ENTRY.values()))}
+    rows = {"a": packed(words, sum(BEAT.values())), "listen": packed(listed, sum(SUBSCRIBE.values()))}
     played = Model(handler).play(
         rows, due={"a": np.array(due, np.uint64)}, settings=ONE_LINE, asked=True, patience=BEFORE
     )

@@ -7,7 +7,7 @@ import pytest
 from tapeout.hdl.book.layout import Kind
 from tapeout.hdl.itch.layout import MESSAGES, RECORD, pack
 from tapeout.hdl.itch.model import decode, encode
-from tapeout.hdl.subscription.layout import ENTRY
+from tapeout.hdl.subscription.layout import SUBSCRIBE
 from tapeout.hdl.top.layout import unpack
 from tapeout.hdl.top.model import Feed, agrees
 from tapeout.sim.engine import READY, engines
@@ -72,7 +72,7 @@ def flow(seed, count, names=4, live=60):
 
 
 def listened(locates):
-    return [pack((locate, at, 1), ENTRY) for at, locate in enumerate(locates)]
+    return [pack((locate, at, 1), SUBSCRIBE) for at, locate in enumerate(locates)]
 
 
 def expected(messages, subscribed, refused=()):

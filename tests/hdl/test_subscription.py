@@ -1,162 +1,141 @@
-"""Which instruments are listened to: what the host says and what the directory teaches."""
+"""The subscription in gateware finds, learns and refuses what its model does."""
 
-import gc
 import random
 
 import pytest
 
-from tapeout.hdl.subscription.layout import ENTRY
+from tapeout.hdl.itch.layout import Record
+from tapeout.hdl.subscription.layout import SUBSCRIBE
+from tapeout.hdl.subscription.model import Subscription as Model
 
 pytest.importorskip("amaranth", reason="Amaranth is not installed: pip install 'tapeout[hdl]'")
 
 from amaranth.sim import Simulator
 
-from tapeout.hdl.subscription.gateware import WRITING, Subscription
+from tapeout.hdl.subscription.gateware import Subscription
 
 pytestmark = pytest.mark.rtl
-LOCATES, INSTRUMENTS = 32, 4
+LOCATES, INSTRUMENTS = 32, 12
+STATISTICS = ("learned", "refused")
 
 
-def simulate(component, *benches):
-    simulator = Simulator(component)
-    simulator.add_clock(1e-8)
-    for bench in benches:
-        simulator.add_testbench(bench)
-    simulator.run()
+def directory(locate, symbol):
+    """A stock directory message."""
+    return Record(type=ord("R"), flags=1, locate=locate, subject=symbol)
 
 
-async def ask(ctx, it, locate, symbol=None):
-    """The answer to one question, two cycles after it: the instrument, or None."""
-    while not ctx.get(it.ready):
-        await ctx.tick()
-    ctx.set(it.locate, locate)
-    ctx.set(it.asked, 1)
-    ctx.set(it.directory, symbol is not None)
-    ctx.set(it.symbol, symbol or 0)
-    await ctx.tick()
-    ctx.set(it.asked, 0)
-    await ctx.tick()
-    return ctx.get(it.instrument) if ctx.get(it.subscribed) else None
+def lookups(seed, count):
+    """Locates in every cycle: (locate, symbol of a directory message or None, what a host says)."""
+    rng = random.Random(seed)
+    for _ in range(count):
+        locate = rng.choice([*range(LOCATES), 7, 7, 7, 9, 9, LOCATES, LOCATES + 7, 65535])
+        symbol = rng.getrandbits(64) if rng.random() < 0.2 else None
+        host = None
+        if rng.random() < 0.2:
+            host = rng.choice([7, 9, locate, LOCATES + 7]), rng.getrandbits(8), rng.random() < 0.6
+        yield locate, symbol, host
 
 
-async def say(ctx, it, locate, instrument, subscribed=1):
-    for name, value in zip(ENTRY, (locate, instrument, subscribed), strict=True):
-        ctx.set(it.i.payload[name], value)
-    ctx.set(it.i.valid, 1)
-    await ctx.tick().until(it.i.ready)
-    ctx.set(it.i.valid, 0)
+class Run:
+    """What was answered to each cycle's locate, and when the host's words were taken."""
 
+    def __init__(self, words, learn=1, locates=LOCATES, instruments=INSTRUMENTS):
+        self.answers, self.taken, self.told, self.listing = [], [], {}, {}
+        self._part = Subscription(locates, instruments)
+        self._words, self._learn = words, learn
+        simulator = Simulator(self._part)
+        simulator.add_clock(1e-8)
+        simulator.add_testbench(self._bench)
+        simulator.run()
 
-def test_answers_are_those_of_a_dictionary():
-    it, rng = Subscription(LOCATES, INSTRUMENTS), random.Random(3)
-
-    async def bench(ctx):
-        known = {}
-        for _ in range(300):
-            locate = rng.randrange(LOCATES + 4)
-            if rng.random() < 0.3:
-                instrument, subscribed = rng.randrange(INSTRUMENTS), rng.random() < 0.7
-                await say(ctx, it, locate, instrument, subscribed)
-                known[locate] = instrument if subscribed and locate < LOCATES else None
-            assert await ask(ctx, it, locate) == known.get(locate)
-        assert len({i for i in known.values() if i is not None}) == INSTRUMENTS
-
-    simulate(it, bench)
-
-
-def test_questions_come_every_cycle():
-    it = Subscription(LOCATES, INSTRUMENTS)
-    asked, answers = [5, 6, 5, 7, 40, 6], []
-
-    async def bench(ctx):
-        await say(ctx, it, 5, 1)
-        await say(ctx, it, 6, 2)
-        for locate in [*asked, 0, 0]:
-            ctx.set(it.locate, locate)
-            answers.append(ctx.get(it.instrument) if ctx.get(it.subscribed) else None)
+    async def _bench(self, ctx):
+        part, host = self._part, []
+        ctx.set(part.learn, self._learn)
+        self.swept = 0
+        while not ctx.get(part.ready):
+            self.swept += 1
+            assert not ctx.get(part.i.ready)
             await ctx.tick()
+        for at, (locate, symbol, said) in enumerate([*self._words, *[(0, None, None)] * 4]):
+            ctx.set(part.locate, locate)
+            ctx.set(part.directory, symbol is not None)
+            ctx.set(part.symbol, symbol or 0)
+            host += [said] if said else []
+            ctx.set(part.i.valid, bool(host))
+            if host:
+                ctx.set(part.i.payload, dict(zip(SUBSCRIBE, host[0], strict=True)))
+            if host and ctx.get(part.i.ready):
+                self.taken.append((at, host.pop(0)))
+            found = ctx.get(part.instrument) if ctx.get(part.subscribed) else None
+            self.answers.append(found)
+            await ctx.tick()
+        self.answers = self.answers[2:]
+        await self._look(ctx)
 
-    simulate(it, bench)
-    assert answers[2:] == [1, 2, 1, None, None, 2]
-
-
-def test_directory_messages_take_the_free_instruments_in_order():
-    it = Subscription(LOCATES, INSTRUMENTS)
-
-    async def bench(ctx):
-        assert await ask(ctx, it, 9, symbol=0xAA) is None  # learning is off
-        ctx.set(it.learn, 1)
-        for turn, locate in enumerate((9, 3, 9, 30, 7, 11)):
-            await ask(ctx, it, locate, symbol=100 + turn)
-        assert [await ask(ctx, it, locate) for locate in (9, 3, 30, 7, 11)] == [0, 1, 2, 3, None]
-        assert (ctx.get(it.learned), ctx.get(it.refused)) == (INSTRUMENTS, 1)
-        for instrument, symbol in enumerate((100, 101, 103, 104)):
-            ctx.set(it.shown, instrument)
+    async def _look(self, ctx):
+        part = self._part
+        self.told = {name: ctx.get(getattr(part, name)) for name in STATISTICS}
+        for instrument in range(self.told["learned"]):
+            ctx.set(part.listing_instrument, instrument)
             await ctx.tick().repeat(2)
-            assert ctx.get(it.shown_symbol) == symbol
-
-    simulate(it, bench)
-
-
-def test_the_question_behind_a_directory_message_finds_what_it_taught():
-    it = Subscription(LOCATES, INSTRUMENTS)
-
-    async def bench(ctx):
-        ctx.set(it.learn, 1)
-        assert await ask(ctx, it, 9, symbol=1) is None
-        waited = 0
-        while not ctx.get(it.ready):
-            await ctx.tick()
-            waited += 1
-        assert waited <= WRITING
-        assert await ask(ctx, it, 9) == 0
-
-    simulate(it, bench)
+            self.listing[instrument] = (
+                ctx.get(part.listing.symbol),
+                ctx.get(part.listing.locate),
+            )
 
 
-def test_what_is_listed_is_told():
-    it, told = Subscription(LOCATES, INSTRUMENTS), []
-
-    async def listener(ctx):
-        async for _, _, listed, entry in ctx.tick().sample(it.listed, it.entry):
-            if listed:
-                told.append((entry.locate, entry.instrument, entry.subscribed))
-
-    async def bench(ctx):
-        await say(ctx, it, 5, 3)
-        ctx.set(it.learn, 1)
-        await ask(ctx, it, 8, symbol=1)
-        await ctx.tick().repeat(8)
-
-    simulator = Simulator(it)
-    simulator.add_clock(1e-8)
-    simulator.add_testbench(bench)
-    simulator.add_process(listener)
-    simulator.run()
-    assert told == [(5, 3, 1), (8, 0, 1)]
+def answers(words, taken, learn=True):
+    """The model's: what is learned shows two cycles later, what the host says at once."""
+    model, out, taken, coming = Model(LOCATES, INSTRUMENTS), [], dict(taken), {}
+    for at, (locate, symbol, _) in enumerate(words):
+        for record in coming.pop(at, []):
+            model.learn(record)
+        if at in taken:
+            model.write(*taken[at])
+        out.append(model.look_up(locate))
+        if symbol is not None and learn:
+            coming[at + 2] = [directory(locate, symbol)]
+    for records in coming.values():
+        model.learn(records[0])
+    return model, out
 
 
-def test_reset_forgets_everything():
-    from amaranth.hdl import ResetInserter, Signal
-
-    it, reset = Subscription(LOCATES, INSTRUMENTS), Signal()
-
-    async def bench(ctx):
-        ctx.set(it.learn, 1)
-        await say(ctx, it, 5, 3)
-        await ask(ctx, it, 8, symbol=1)
-        ctx.set(reset, 1)
-        await ctx.tick()
-        ctx.set(reset, 0)
-        assert not ctx.get(it.ready)
-        assert [await ask(ctx, it, locate) for locate in (5, 8)] == [None, None]
-        assert ctx.get(it.learned) == 0
-
-    simulate(ResetInserter(reset)(it), bench)
+@pytest.mark.parametrize("seed", range(4))
+def test_every_answer_is_the_models(seed):
+    words = list(lookups(seed, 400))
+    run = Run(words)
+    model, expected = answers(words, run.taken)
+    assert run.answers[: len(words)] == expected
+    assert run.told == {"learned": model.learned, "refused": model.refused}
+    assert run.listing == model.listing
+    assert model.learned == INSTRUMENTS
+    assert model.refused > 3
+    assert len(run.taken) > 50
 
 
-@pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
-def test_parameters_are_checked():
-    with pytest.raises(ValueError, match="locates must be a power of two up to 65536; got 12"):
-        Subscription(12)
-    gc.collect()  # Amaranth warns of components that nobody used, and here is the place for that
+def test_without_learn_only_the_host_subscribes():
+    words = list(lookups(9, 200))
+    run = Run(words, learn=0)
+    model, expected = answers(words, run.taken, learn=False)
+    assert run.answers[: len(words)] == expected
+    assert run.told == {"learned": 0, "refused": 0}
+    assert model.known
+
+
+def test_the_table_is_swept_after_reset():
+    assert Run([(3, None, None)] * 3).swept == LOCATES
+
+
+@pytest.mark.parametrize(
+    ("locates", "instruments", "said"),
+    [
+        (1000, 256, "locates must be a power of two up to 65536; got 1000"),
+        (1 << 17, 256, "locates must be a power of two up to 65536; got 131072"),
+        (1024, 0, "instruments must be 1 to 256; got 0"),
+        (1024, 257, "instruments must be 1 to 256; got 257"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused(locates, instruments, said):
+    """Of no object: Amaranth would complain that the one refused is not used."""
+    with pytest.raises(ValueError, match=f"^{said}$"):
+        Subscription.__init__(None, locates, instruments)
