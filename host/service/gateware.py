@@ -215,7 +215,10 @@ def _out(
 def _compiled(handler: Any, words: list[int], due: list[int], listed: list[int]) -> list[int]:
     from tapeout.sim.bench.compiled import Model, packed
 
-    rows = {"a": packed(words, sum(BEAT.values())), "listen": packed(listed, sum(SUBSCRIBE.values()))}
+    rows = {
+        "a": packed(words, sum(BEAT.values())),
+        "listen": packed(listed, sum(SUBSCRIBE.values())),
+    }
     played = Model(handler).play(
         rows, due={"a": np.array(due, np.uint64)}, settings=ONE_LINE, asked=True, patience=BEFORE
     )
