@@ -1,26 +1,30 @@
 """Two lines become one stream: in sequence, each number once, what is missing told."""
 
+import itertools
 import random
 
 import pytest
 
 from tapeout.hdl.arbiter.model import Arbiter as Model
-from tapeout.hdl.itch.layout import RECORD, Record, pack, unpack
+from tapeout.hdl.itch.layout import MESSAGES, RECORD, Record, pack, unpack
 from tapeout.hdl.line.layout import Flag
 from tapeout.hdl.moldudp.layout import END_OF_SESSION, HEARTBEAT
-from tapeout.sim.engine import READY, engines
+from tapeout.sim.engine import READY, engines, play
 
 pytest.importorskip("amaranth", reason="Amaranth is not installed: pip install 'tapeout[hdl]'")
 
-from amaranth import Value
+from amaranth import Module, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
 from tapeout.hdl.arbiter.gateware import Arbiter
+from tapeout.hdl.elastic.gateware import SmallFifo
 
 pytestmark = pytest.mark.rtl
 ENGINES = engines()
 FIRST = 2**40 - 3  # carries run through the number
-LONG = 1 << 12  # a window that never ends within a test
+ALL = frozenset(MESSAGES)
 SESSION, NEXT_SESSION = (0x3031323334353637, 0x3839), (0x3031323334353637, 0x3840)
 
 
@@ -224,3 +228,201 @@ def test_what_leaves_is_the_models_whatever_the_lines_do(fault, window):
         assert model.expected == FIRST + 120
         numbers = [record.sequence for record in played.records]
         assert numbers == sorted(set(numbers))
+
+
+def test_no_message_is_lost_that_one_line_has():
+    """Each line loses half, never the same: nothing is missing however far apart they run."""
+    for seed, pause in enumerate([(0.0, 0.0), (0.0, 0.8), (0.8, 0.0)]):
+        rng = random.Random(seed)
+        lines, at = [[], []], FIRST
+        for _ in range(40):
+            count, who = rng.randrange(1, 6), rng.randrange(3)
+            for one in {0: (0,), 1: (1,), 2: (0, 1)}[who]:
+                lines[one] += packet(at, count, arrival=one)
+            at += count
+        for one in (0, 1):  # the first locks, the last ends
+            lines[one] = packet(FIRST - 1, 1) + lines[one] + [header(at, END_OF_SESSION)]
+        played = Played(Arbiter(window=1 << 10, wanted=ALL), lines, seed, pause)
+        assert [record.sequence for record in played.records] == list(range(FIRST - 1, at))
+        assert played.counts["lost"] == played.counts["gaps"] == 0
+        same_as_the_model(played, wanted=ALL)
+
+
+def test_what_is_not_wanted_is_numbered_and_goes_no_further():
+    kinds = "AFECXDUPQBHIRSYLVWKJhNO"
+    body = [message(FIRST + at, kind=kind) for at, kind in enumerate(kinds)]
+    wrong = [message(FIRST + len(kinds), kind="A", flags=0)]
+    one = [header(FIRST, len(kinds) + 1), *body, *wrong]
+    played = Played(Arbiter(), [one, []], pause=(0, 0), hold=0)
+    assert "".join(chr(record.type) for record in played.records) == "AFECXDUPQBHIRS"
+    assert played.counts["delivered"] == 24
+    assert played.counts["unwanted"] == 10
+    same_as_the_model(played)
+
+
+def test_latency_is_one_cycle_and_one_leaves_every_cycle():
+    """From the message at the head of its line; and the other line drops as fast."""
+    lines = [packet(FIRST, 40, arrival=line) for line in (0, 1)]
+    played = Played(Arbiter(wanted=ALL), lines, pause=(0, 0), hold=0)
+    taken = {at: [cycle for cycle, what, _ in played.steps if what == at][1:] for at in (0, 1)}
+    out = [cycle for cycle, _ in played.out]
+    assert out == list(range(out[0], out[0] + 40))
+    assert [cycle + 1 for cycle in taken[0]] == out
+    assert taken[1] == out
+    assert {record.arrival_ns for record in played.records} == {0}
+
+
+def test_a_packet_stands_two_cycles_once_a_session_is_known():
+    one = [*packet(FIRST, 1), *packet(FIRST + 1, 1), *packet(FIRST + 2, 1)]
+    played = Played(Arbiter(wanted=ALL), [one, []], pause=(0, 0), hold=0)
+    cycles = [cycle for cycle, what, _ in played.steps if what == 0]
+    assert [later - cycle for cycle, later in itertools.pairwise(cycles)] == [
+        1,
+        2,
+        1,
+        2,
+        1,
+    ]
+
+
+def waits(lines, window=100, **settings):
+    """Cycles from the last record taken before the gap to the gap, and the gap."""
+    settings = {"pause": (0, 0), "hold": 0} | settings
+    played = Played(Arbiter(window=window, wanted=ALL), lines, **settings)
+    same_as_the_model(played, wanted=ALL)
+    cycle, gap = next((c, r) for c, r in played.out if r.flags & Flag.GAP)
+    return cycle - max(c for c, what, _ in played.steps if what in (0, 1) and c < cycle), meant(gap)
+
+
+HOLE = [*packet(FIRST, 3), *packet(FIRST + 5, 3, arrival=9)]
+GAP = Record(sequence=FIRST + 3, subject=2, arrival_ns=9, flags=Flag.GAP)
+
+
+def test_a_line_ahead_waits_for_the_window():
+    """One cycle later for one cycle more."""
+    short, gap = waits([HOLE, []], window=100)
+    longer, again = waits([HOLE, []], window=101)
+    assert gap == again == GAP
+    assert 100 <= short <= 106
+    assert longer == short + 1
+
+
+@pytest.mark.parametrize("settings", [{"enable": 1}, {"pressed": 1}], ids=str)
+def test_it_does_not_wait_for_a_line_that_is_off_nor_when_there_is_no_room(settings):
+    cycles, gap = waits([HOLE, []], **settings)
+    assert gap == GAP
+    assert cycles <= 6
+
+
+def test_it_does_not_wait_when_the_other_line_is_ahead_too():
+    """The gap ends at the lower number of the two, whichever line that is."""
+    higher = [*packet(FIRST, 3), *packet(FIRST + 6, 2, arrival=8)]
+    for lines in ([HOLE, higher], [higher, HOLE]):
+        cycles, gap = waits(lines)
+        assert gap == GAP
+        assert cycles <= 8
+
+
+@pytest.mark.parametrize("count", [HEARTBEAT, END_OF_SESSION])
+def test_the_tail_is_missed_when_a_packet_without_messages_is_ahead(count):
+    one = [*packet(FIRST, 3), header(FIRST + 5, count, arrival=9)]
+    _, gap = waits([one, []])
+    assert gap == GAP
+    tail = [*packet(FIRST, 3), *packet(FIRST + 3, 2)]
+    played = Played(Arbiter(wanted=ALL), [one, tail], pause=(0, 0.5))
+    assert [record.sequence for record in played.records] == [FIRST + at for at in range(5)]
+
+
+def test_a_heartbeat_that_is_not_ahead_says_nothing():
+    one = [*packet(FIRST, 3), header(FIRST + 3, HEARTBEAT), header(FIRST, HEARTBEAT)]
+    played = Played(Arbiter(wanted=ALL), [[*one, *packet(FIRST + 3, 1)], []])
+    assert [record.sequence for record in played.records] == [FIRST + at for at in range(4)]
+
+
+def test_another_session_is_dropped_until_the_first_has_ended():
+    early = packet(50, 2, NEXT_SESSION)
+    end, late = [header(FIRST + 3, END_OF_SESSION)], packet(70, 4, NEXT_SESSION)
+    one = [*packet(FIRST, 3), *early, *end, *late]
+    for lines in ([one, []], [[], one]):
+        played = Played(Arbiter(wanted=ALL), lines)
+        model = same_as_the_model(played, wanted=ALL)
+        numbers = [FIRST, FIRST + 1, FIRST + 2, 70, 71, 72, 73]
+        assert [record.sequence for record in played.records] == numbers
+        assert sum(model.foreign) == 2
+        assert (model.sessions, model.gaps) == (2, 0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sessions_follow_each_other_on_two_lines_at_odds(seed):
+    """Whichever line is first to the next session: the other's rest of the last is dropped."""
+    rng = random.Random(seed)
+    lines = [
+        [*line(rng, 40, lose=0.1), *line(rng, 40, NEXT_SESSION, lose=0.1, first=1)[:-2]]
+        for _ in range(2)
+    ]
+    lines = [[*one, header(41, HEARTBEAT, NEXT_SESSION)] for one in lines]
+    played = Played(Arbiter(window=30), lines, seed, ((0.1, 0.7), (0.7, 0.1))[seed % 2])
+    model = same_as_the_model(played)
+    assert model.sessions == 2
+    assert model.expected == 41
+    assert played.taken == [len(one) for one in lines]
+
+
+@pytest.mark.parametrize("start", [FIRST - 2, FIRST + 1])
+def test_the_host_may_say_where_to_begin(start):
+    played = Played(
+        Arbiter(window=9, wanted=ALL), [packet(FIRST, 3), []], start_valid=1, start=start
+    )
+    same_as_the_model(played, wanted=ALL, start=start)
+    assert played.counts["begun"] == start
+    assert played.records[0].sequence == start
+
+
+def test_a_line_that_is_off_is_taken_and_forgotten():
+    lines = [packet(FIRST, 5), packet(FIRST + 90, 5)]
+    played = Played(Arbiter(wanted=ALL), lines, enable=1)
+    assert [record.sequence for record in played.records] == [FIRST + at for at in range(5)]
+    assert played.taken == [6, 6]
+    assert played.counts["first"] == [5, 0]
+    assert played.counts["repeated"] == played.counts["foreign"] == [0, 0]
+
+
+class Tagged(wiring.Component):
+    """Two lines in one stream, a bit telling which; each waits in a FIFO as in the pipeline."""
+
+    i: In(stream.Signature(data.StructLayout({"record": data.StructLayout(RECORD), "line": 1})))
+    o: Out(stream.Signature(data.StructLayout(RECORD)))
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.arbiter = arbiter = Arbiter(window=24, wanted=ALL)
+        for at, port in enumerate((arbiter.a, arbiter.b)):
+            m.submodules[f"fifo_{at}"] = fifo = SmallFifo(data.StructLayout(RECORD), 16)
+            wiring.connect(m, fifo.o, port)
+            mine = self.i.payload.line == at
+            m.d.comb += [
+                fifo.i.payload.eq(self.i.payload.record),
+                fifo.i.valid.eq(self.i.valid & mine),
+            ]
+            with m.If(mine):
+                m.d.comb += self.i.ready.eq(fifo.i.ready)
+        wiring.connect(m, arbiter.o, wiring.flipped(self.o))
+        return m
+
+
+def test_every_engine_says_the_same(engine):
+    """Both lines miss the same packets: the gaps are known, whatever the pauses."""
+    rng, words, expected, at = random.Random(6), [], [], FIRST
+    for number in range(40):
+        count = rng.randrange(1, 6)
+        if number % 5 == 3:
+            expected.append((at, Flag.GAP, count))
+        else:
+            expected += [(at + k, Flag.WELL_FORMED, message(at + k).subject) for k in range(count)]
+            for tag in rng.sample((0, 1), 2):
+                body = packet(at, count)
+                words += [pack(record, RECORD) | tag << 512 for record in body]
+        at += count
+    for pause in (0.0, 0.5):
+        out = [unpack(word) for word in play(Tagged(), words, engine=engine, seed=2, pause=pause)]
+        assert [(record.sequence, record.flags, record.subject) for record in out] == expected
