@@ -4,8 +4,6 @@ from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-WIDTH = 64
-
 
 class Distance(wiring.Component):
     """Whether a number that takes steps is at zero or below, from registers, at any clock.
@@ -19,10 +17,10 @@ class Distance(wiring.Component):
     load : In(1)
         The number is `ahead` minus `of`, and steps from there on: that of this cycle, too. The
         flags mean nothing in the next cycle; from then on they do.
-    ahead, of : In(64)
+    ahead, of : In(width)
     up, down : In(1)
         Steps by one; both together are none.
-    value : Out(signed 64)
+    value : Out(signed width)
         The number, one cycle late: exact if the cycle before had no step.
     zero, behind : Out(1)
         The number is zero; is below.
@@ -30,19 +28,24 @@ class Distance(wiring.Component):
     Reset leaves all unknown until `load`.
     """
 
-    load: In(1)
-    ahead: In(WIDTH)
-    of: In(WIDTH)
-    up: In(1)
-    down: In(1)
-    value: Out(signed(WIDTH))
-    zero: Out(1)
-    behind: Out(1)
+    def __init__(self, width=64):
+        super().__init__(
+            {
+                "load": In(1),
+                "ahead": In(width),
+                "of": In(width),
+                "up": In(1),
+                "down": In(1),
+                "value": Out(signed(width)),
+                "zero": Out(1),
+                "behind": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         """`before` is the step that `value` does not know yet."""
         m = Module()
-        value = Signal(signed(WIDTH), reset_less=True)
+        value = Signal.like(self.value, reset_less=True)
         before, step = Signal(signed(2), reset_less=True), Signal(signed(2))
         m.d.comb += [step.eq(self.up - self.down), self.value.eq(value)]
         m.d.sync += before.eq(step)

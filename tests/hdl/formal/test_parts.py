@@ -1,4 +1,4 @@
-"""Register slices and small FIFOs, proved: order, no loss, level and the stream contract."""
+"""Small parts, proved: what waits keeps its order, and a distance is known in every cycle."""
 
 import importlib.util
 import os
@@ -11,12 +11,13 @@ import pytest
 
 pytest.importorskip("amaranth", reason="Amaranth is not installed: pip install 'tapeout[hdl]'")
 
-from amaranth import Module, Signal
+from amaranth import Module, Mux, Signal, signed
 from amaranth.back import rtlil
 from amaranth.hdl import Assert, Assume, Cover
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
+from tapeout.hdl.distance.gateware import Distance
 from tapeout.hdl.elastic.gateware import Slice, SmallFifo
 
 PROGRAMS = Path(sys.executable).parent
@@ -84,9 +85,44 @@ class Numbered(wiring.Component):
         return m
 
 
+class Stepping(wiring.Component):
+    """A distance beside the number it stands for, which is far from where it would wrap."""
+
+    load: In(1)
+    ahead: In(8)
+    of: In(8)
+    up: In(1)
+    down: In(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.part = part = Distance(8)
+        number, before, loads = Signal(signed(8)), Signal(signed(2)), Signal(2)
+        step = Signal(signed(2))
+        m.d.comb += step.eq(self.up - self.down)
+        for name in self.signature.members:
+            m.d.comb += getattr(part, name).eq(getattr(self, name))
+        start = Mux(self.load, (self.ahead - self.of)[:8].as_signed(), number)
+        m.d.sync += [
+            number.eq(start + step),
+            before.eq(step),
+            loads.eq(Mux(self.load, 1, loads + (loads[0] ^ loads[1]))),
+        ]
+        m.d.comb += [Assume(number < 100), Assume(number > -100)]
+        with m.If(loads != 0):
+            m.d.comb += Assert(part.value + before == number)
+        with m.If(loads >= 2):
+            m.d.comb += [
+                Assert(part.zero == (number == 0)),
+                Assert(part.behind == (number < 0)),
+            ]
+        m.d.comb += Cover((loads == 3) & part.zero & (before == -1))
+        return m
+
+
 def prove(harness, folder, mode, depth):
     """Whether yosys and z3 find nothing against the assertions of `harness`, and what they said."""
-    ports = {"offered": (harness.offered, None), "taken": (harness.taken, None)}
+    ports = {name: (getattr(harness, name), None) for name in harness.signature.members}
     (folder / "top.il").write_text(rtlil.convert(harness, name="top", ports=ports, emit_src=False))
     (folder / "top.sby").write_text(
         f"[options]\nmode {mode}\ndepth {depth}\n[engines]\nsmtbmc z3\n"
@@ -105,4 +141,11 @@ def prove(harness, folder, mode, depth):
 @pytest.mark.parametrize(("mode", "depth"), [("bmc", 10), ("cover", 14)])
 def test_order_level_and_contract_hold(part, mode, depth, tmp_path):
     held, said = prove(Numbered(PARTS[part]()), tmp_path, mode, depth)
+    assert held, said[-3000:]
+
+
+@pytest.mark.parametrize(("mode", "depth"), [("prove", 4), ("cover", 8)])
+def test_a_distance_is_known_in_every_cycle(mode, depth, tmp_path):
+    """By induction: for as long as it runs, two cycles after `load`."""
+    held, said = prove(Stepping(), tmp_path, mode, depth)
     assert held, said[-3000:]
