@@ -135,16 +135,18 @@ class Played:
         locked = (ctx.get(arbiter.locked), ctx.get(session.subject), ctx.get(session.locate))
         if locked[0] and locked != self._locked:
             number = None if self._settings.get("start_valid") else ctx.get(arbiter.begun)
-            head = next(h for h in heads if h.sequence == (number or h.sequence))
-            self.steps.append((cycle, "begin", head))
+            found = [head for head in heads if number in (None, head.sequence)]
+            assert found, f"no line has a packet of number {number}"
+            self.steps.append((cycle, "begin", found[0]))
         self._locked = locked
         word = ctx.get(Value.cast(o.payload)) if ctx.get(o.valid) else None
         assert self._held in (None, word), "o must hold a record until it is taken"
         if word is not None and self._held is None and unpack(word).flags & Flag.GAP:
             gap = unpack(word)
             told = gap.sequence + gap.subject, gap.arrival_ns
-            head = next(h for h in heads if (h.sequence, h.arrival_ns) == told)
-            self.steps.append((cycle, "give up", head))
+            found = [head for head in heads if (head.sequence, head.arrival_ns) == told]
+            assert found, f"no line waits for {told}"
+            self.steps.append((cycle, "give up", found[0]))
         self._held = word
 
     def _moved(self, ctx, cycle, ready):
@@ -191,13 +193,16 @@ def meant(record):
 def same_as_the_model(played, **options):
     """The model, doing the same in the same order, lets the same leave and counts the same."""
     model, out = Model(**options), []
-    for _, what, record in played.steps:
-        if what == "begin":
-            out += model.begin(record)
-        elif what == "give up":
-            out += model.give_up(record)
-        else:
-            out += model.take(what, record)
+    try:
+        for _, what, record in played.steps:
+            if what == "begin":
+                out += model.begin(record)
+            elif what == "give up":
+                out += model.give_up(record)
+            else:
+                out += model.take(what, record)
+    except ValueError as error:
+        raise AssertionError(f"the model refuses to {what}: {error}") from error
     assert played.records == out
     assert played.counts == {name: getattr(model, name) for name in played.counts}
     return model
