@@ -74,7 +74,7 @@ class Reader(wiring.Component):
         m.submodules.distance = distance = Distance()
         head, state, foreign = self.i.payload, Signal(State), Signal(init=1)
         packet, drop, repeated = Signal(), Signal(), Signal()
-        same, quiet, final = Signal(), Signal(), Signal()
+        same, quiet, final = self._identify(m)
         known = state == State.READ  # how far a message at the head is ahead
         m.d.comb += [
             packet.eq((head.flags & Flag.PACKET.value).any()),
@@ -87,11 +87,6 @@ class Reader(wiring.Component):
             distance.up.eq(self.granted | (self.run & self.i.valid & repeated)),
             self.ahead.eq(distance.value),
         ]
-        m.d.sync += [
-            same.eq(Cat(head.subject, head.locate) == Value.cast(self.session)),
-            quiet.eq((head.length == HEARTBEAT) | (head.length == END_OF_SESSION)),
-            final.eq(head.length == END_OF_SESSION),
-        ]
         reached = distance.zero | distance.behind
         stands = (known & self.i.valid & ~packet & ~foreign) | (state == State.WEIGH)
         m.d.comb += self.waits.eq(self.enable & stands & ~reached)
@@ -102,8 +97,7 @@ class Reader(wiring.Component):
                 self._compare(m, state, packet, foreign, drop, same, quiet)
             with m.Case(State.WEIGH):
                 m.d.comb += [drop.eq(reached), self.ends.eq(self.run & final & reached)]
-                with m.If(self.run & reached):
-                    m.d.sync += state.eq(State.READ)
+                m.d.sync += state.eq(Mux(self.run & reached, State.READ, State.WEIGH))
         with m.If(self.again | ~self.enable):
             m.d.sync += state.eq(State.LOST)
         with m.If(self.forget | ~self.enable):
@@ -111,6 +105,16 @@ class Reader(wiring.Component):
         taken = self.run & self.enable & self.i.valid & drop & ~packet
         self._count(m, first=self.granted, repeated=taken & repeated, foreign=taken & foreign)
         return m
+
+    def _identify(self, m):
+        """Of a packet, one cycle late: whose it is, whether nothing follows, nor ever will."""
+        head, same, quiet, final = self.i.payload, Signal(), Signal(), Signal()
+        m.d.sync += [
+            same.eq(Cat(head.subject, head.locate) == Value.cast(self.session)),
+            quiet.eq((head.length == HEARTBEAT) | (head.length == END_OF_SESSION)),
+            final.eq(head.length == END_OF_SESSION),
+        ]
+        return same, quiet, final
 
     def _next(self, m, state, distance, packet, foreign, drop, repeated):
         """A packet is compared; so is a message, where the number waited for has jumped."""
