@@ -295,7 +295,9 @@ def waits(lines, window=100, **settings):
     settings = {"pause": (0, 0), "hold": 0} | settings
     played = Played(Arbiter(window=window, wanted=ALL), lines, **settings)
     same_as_the_model(played, wanted=ALL)
-    cycle, gap = next((c, r) for c, r in played.out if r.flags & Flag.GAP)
+    gaps = [(cycle, record) for cycle, record in played.out if record.flags & Flag.GAP]
+    assert gaps, "nothing was given up"
+    cycle, gap = gaps[0]
     return cycle - max(c for c, what, _ in played.steps if what in (0, 1) and c < cycle), meant(gap)
 
 
