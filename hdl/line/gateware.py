@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from tapeout.hdl.itch.gateware import Chosen, Record, Told, choose, fields, number, tell
 from tapeout.hdl.line.layout import COUNTS, FILTER, Flag
-from tapeout.hdl.moldudp.gateware import Framer, Kind
+from tapeout.hdl.moldudp.gateware import Framer, Kind, payload
 from tapeout.hdl.moldudp.layout import (
     END_OF_SESSION,
     HEARTBEAT,
@@ -82,18 +82,18 @@ class Line(wiring.Component):
 
     def _window(self, m):
         """Register each word with the one before it, and how much of it counts."""
-        window, error, first = Signal(Window), Signal(), Signal(init=1)
-        word = self.i.payload
-        m.d.comb += self.i.ready.eq(1)
-        m.d.sync += window.valid.eq(self.i.valid)
-        with m.If(window.valid):
-            m.d.sync += window.before.eq(window.data)
+        window, here, error = Signal(Window), payload(Window), payload(1)
+        valid, first, word = Signal(), Signal(init=1), self.i.payload
+        m.d.comb += [self.i.ready.eq(1), window.eq(here), window.valid.eq(valid)]
+        m.d.sync += valid.eq(self.i.valid)
+        with m.If(valid):
+            m.d.sync += here.before.eq(here.data)
         with m.If(self.i.valid):
             m.d.sync += [
-                window.data.eq(word.data),
-                window.arrived.eq(Mux(word.error, 0, (1 << word.count) - 1)),
-                window.first.eq(first),
-                window.last.eq(word.last),
+                here.data.eq(word.data),
+                here.arrived.eq(Mux(word.error, 0, (1 << word.count) - 1)),
+                here.first.eq(first),
+                here.last.eq(word.last),
                 error.eq(word.error),
                 first.eq(word.last),
             ]
@@ -101,7 +101,7 @@ class Line(wiring.Component):
 
     def _arrival(self, m, start):
         """When the frame began whose packet is read: the next may begin before its last record."""
-        sampled, kept = Signal(64, reset_less=True), Signal(64, reset_less=True)
+        sampled, kept = payload(64), payload(64)
         first = Signal(init=1)
         with m.If(self.i.valid):
             m.d.sync += first.eq(self.i.payload.last)
@@ -113,7 +113,8 @@ class Line(wiring.Component):
 
     def _record(self, m, framer, accepted, arrival_ns):
         """Decode a block, number it, and tell what it was."""
-        told, early, chosen, kind = Signal(Told), Signal(Kind), Signal(Chosen), Signal(Kind)
+        told, chosen = payload(Told), payload(Chosen)
+        early, kind, record = payload(Kind), payload(Kind), payload(Record)
         m.d.sync += [told.eq(tell(framer.kind.type, framer.kind.length)), early.eq(framer.kind)]
         m.d.sync += [chosen.eq(choose(told)), kind.eq(early)]
         with m.If(early.header):
@@ -123,7 +124,7 @@ class Line(wiring.Component):
             number(body, at.start, at.stop - at.start) for at in (SEQUENCE, MESSAGE_COUNT)
         )
         wild, shown, read = Signal(), Signal(), Signal()
-        sequence = Signal(64, reset_less=True)
+        sequence = payload(64)
         m.d.comb += wild.eq(starts > LAST_SEQUENCE)
         m.d.comb += shown.eq(Mux(header, accepted & ~wild, read))
         with m.If(framer.o.valid):
@@ -134,16 +135,17 @@ class Line(wiring.Component):
         for name, value in fields(body, chosen):
             if place := {"subject": (0, 8), "locate": (8, 2)}.get(name):
                 value |= Mux(header, number(body, *place), 0)
-            m.d.sync += self.o[name].eq(value)
+            m.d.sync += record[name].eq(value)
         m.d.sync += [
             self.valid.eq(framer.o.valid & shown),
-            self.o.sequence.eq(Mux(header, starts, sequence)),
-            self.o.arrival_ns.eq(arrival_ns),
-            self.o.type.eq(kind.type),
-            self.o.flags.eq(Mux(header, Flag.PACKET, chosen.whole)),
-            self.o.length.eq(Mux(header, count, kind.length)),
+            record.sequence.eq(Mux(header, starts, sequence)),
+            record.arrival_ns.eq(arrival_ns),
+            record.type.eq(kind.type),
+            record.flags.eq(Mux(header, Flag.PACKET, chosen.whole)),
+            record.length.eq(Mux(header, count, kind.length)),
         ]
-        known = Signal()
+        m.d.comb += self.o.eq(record)
+        known = payload(1)
         m.d.sync += known.eq(chosen.known)
         packet, message = self.valid & self.o.flags[1], self.valid & ~self.o.flags[1]
         return {

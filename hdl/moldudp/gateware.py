@@ -33,6 +33,11 @@ def number(*octets):
     return Cat(reversed(octets))
 
 
+def payload(shape, **known):
+    """A register that reset leaves alone: nobody looks at it before it is written."""
+    return Signal(shape, reset_less=True, **known)
+
+
 def chosen(bits, values):
     """The value whose bit is set; zero where none is."""
     return reduce(or_, (Mux(bit, value, 0) for bit, value in zip(bits, values, strict=True)))
@@ -86,11 +91,8 @@ class Framer(wiring.Component):
     def elaborate(self, platform):
         """The loop over blocks, what of them the payload holds, and their bytes."""
         m = Module()
-        ends, header = (
-            Signal(8),
-            Signal(),
-        )  # the lane of a block's last byte; of the packet's header
-        begins = Signal(8)  # the lane of a block's first byte, as soon as its length is known
+        ends, header = Signal(8), Signal()  # lane of a block's last byte; of the packet's header
+        begins = Signal(8)  # lane of a block's first byte, as soon as its length is known
         length = self._loop(m, ends, header, begins)
         good = self._bounds(m, ends, header)
         shift, piece = self._place(m, ends)
@@ -113,7 +115,7 @@ class Framer(wiring.Component):
             pair = octets[lane : lane + 2] if lane < 7 else [self.i.data[56:], octets[0]]
             length = number(*pair)
             small = length[5:] == 0
-            last, carry, after = Signal(3), Signal(), Signal()
+            last, carry, after = payload(3), payload(1), payload(1)
             next_ = {}
             with m.If(self.coming):
                 m.d.sync += last.eq(length[:3] + past)
@@ -121,7 +123,7 @@ class Framer(wiring.Component):
                 whole = [size for size in range(SHORTEST_MESSAGE, 32) if 16 <= size + past < 24]
                 m.d.sync += after.eq(small & reduce(or_, (length[:5] == n for n in whole)))
                 for size in range(SHORTEST_MESSAGE, 16 - past):
-                    bit = next_[size + past - 8] = Signal(name=f"next_{lane}_{size}")
+                    bit = next_[size + past - 8] = payload(1, name=f"next_{lane}_{size}")
                     m.d.sync += bit.eq(small & (length[:5] == size))
             found.append((last, carry, after, next_))
         return found
@@ -130,8 +132,8 @@ class Framer(wiring.Component):
         """From where a block ends to where the next one does."""
         found = self._lengths(m)
         fresh, split, soon = Signal(), Signal(), Signal()
-        eighths, carry, last = Signal(13), Signal(), Signal(3)
-        first, second, late = Signal(), Signal(), Signal()
+        eighths, carry, last = Signal(13), payload(1), payload(3)
+        first, second, late = Signal(), Signal(), payload(1)
         octets = [self.i.data.word_select(lane, 8) for lane in LANES]
         pairs = [*pairwise(octets), (self.i.before[56:], octets[0])]
         length = Signal(16)
@@ -162,9 +164,9 @@ class Framer(wiring.Component):
 
     def _bounds(self, m, ends, header):
         """Whether a block ends here that the payload holds and its header has announced."""
-        end, index, short = Signal(16), Signal(13), Signal()  # from the payload's first word
+        end, index, short = payload(16), payload(13), payload(1)  # from the payload's first word
         inside, final, past, over = Signal(), Signal(), Signal(), Signal()
-        within, exact = Signal(8), Signal(8)
+        within, exact = payload(8), payload(8)
         whole = ends & self.i.arrived
         m.d.sync += [
             exact.eq(1 << end[:3]),
@@ -196,8 +198,8 @@ class Framer(wiring.Component):
 
     def _count(self, m, header, last, good):
         """Whether the block that ends next is the last; the packet's header counts as one, too."""
-        late, left, only = Signal(), Signal(16), Signal()
-        none, one = Signal(2), Signal(2)
+        late, left, only = payload(1), payload(16), payload(1)
+        none, one = payload(2), payload(2)
         for at, lane in enumerate((4, 0)):
             count = number(*(self.ahead.word_select(lane + n, 8) for n in (0, 1)))
             with m.If(self.coming):
@@ -213,7 +215,7 @@ class Framer(wiring.Component):
 
     def _place(self, m, ends):
         """The lane where the block in progress began, and which eight bytes of it end here."""
-        shift, wait, piece = Signal(3), Signal(), Signal(PIECES)
+        shift, wait, piece = payload(3), payload(1), payload(PIECES)
         with m.If(self.i.valid):
             m.d.sync += [wait.eq(ends[7]), piece.eq(Cat(wait, piece))]
             with m.If(ends.any()):
@@ -226,7 +228,11 @@ class Framer(wiring.Component):
     def _kind(self, m, begins, length, header):
         """Type and length of the message in progress, also in the word in which it ends."""
         octets = [self.i.data.word_select(lane, 8) for lane in LANES]
-        split, type_, size = Signal(), Signal(8), Signal(16)  # split: the type is in the next word
+        split, type_, size = (
+            payload(1),
+            payload(8),
+            payload(16),
+        )  # split: the type is in the next word
         with m.If(self.i.valid):
             m.d.sync += split.eq(begins[6])
             with m.If(begins.any()):
@@ -239,8 +245,8 @@ class Framer(wiring.Component):
 
     def _gather(self, m, shift, piece, good):
         """Shift the bytes of a block to its start; the last eight may not all be its own."""
-        before, here, by = Signal(64), Signal(64), Signal(3)
-        pieces, valid, head = Signal(PIECES), Signal(), Signal()
+        before, here, by = payload(64), payload(64), payload(3)
+        pieces, valid, head = payload(PIECES), Signal(), payload(1)
         m.d.sync += [before.eq(self.i.before), by.eq(shift)]
         m.d.sync += [pieces.eq(piece & self.i.valid.replicate(PIECES)), valid.eq(good)]
         with m.If(self.i.valid):
@@ -248,12 +254,14 @@ class Framer(wiring.Component):
         both, rest = Signal(64), Signal(64)
         m.d.comb += both.eq(Cat(before, here) >> (by << 3))
         m.d.comb += rest.eq(here >> (by << 3))
-        held = [Signal(64, name=f"piece{place}", reset_less=True) for place in range(PIECES)]
+        held = [payload(64, name=f"piece{place}") for place in range(PIECES)]
         for place, kept in enumerate(held):
             with m.If(pieces[place]):
                 m.d.sync += kept.eq(both)
             if place:
                 with m.Elif(pieces[place - 1]):
                     m.d.sync += kept.eq(rest)
-        m.d.sync += [self.o.valid.eq(valid), head.eq(self.kind.header), self.o.header.eq(head)]
+        ended, top = Signal(), payload(1)
+        m.d.sync += [ended.eq(valid), head.eq(self.kind.header), top.eq(head)]
+        m.d.comb += [self.o.valid.eq(ended), self.o.header.eq(top)]
         m.d.comb += self.o.body.eq(Cat(held)[8 * PREFIX_BYTES :])

@@ -21,5 +21,5 @@ SHORTEST_MESSAGE = 11
 #: A block that has ended, the packet's header or a message: its first bytes, the very first lowest.
 BODY_BYTES = 50
 BLOCK = {"body": 8 * BODY_BYTES, "header": 1, "valid": 1}
-#: Of a block, before it has been put together: whether it is the header, else a message's type and length.
+#: Of a block before it is put together: whether it is the header, else its type and length.
 KIND = {"type": 8, "length": 16, "header": 1}

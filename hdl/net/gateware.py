@@ -27,6 +27,11 @@ def number(*octets):
     return Cat(reversed(octets))
 
 
+def field(shape):
+    """A register that reset leaves alone: nobody looks at it before it is written."""
+    return Signal(shape, reset_less=True)
+
+
 class Headers(wiring.Component):
     """Follows Ethernet, IPv4 and UDP while the words of a frame pass by; it never holds them up.
 
@@ -121,9 +126,9 @@ class Headers(wiring.Component):
     def _fields(self, m, here, before, early, late):
         """What is wrong with the fields, a signal a reason; all stand two cycles after `start`."""
         low, high = number(*here[0:2]), number(*here[4:6])
-        first, total, protocol, fragment = Signal(8), Signal(16), Signal(8), Signal(14)
-        group, port, length, blank = Signal(32), Signal(16), Signal(16), Signal()
-        then, thereafter, apart = Signal(), Signal(), Signal()  # apart: IPv4 starts at lane 2
+        first, total, protocol, fragment = field(8), field(16), field(8), field(14)
+        group, port, length, blank = field(32), field(16), field(16), field(1)
+        then, thereafter, apart = field(1), field(1), field(1)  # apart: IPv4 starts at lane 2
         with m.If(self.i.valid):
             m.d.sync += [then.eq(early | late), thereafter.eq(then)]
             with m.If(early | late):
@@ -142,7 +147,7 @@ class Headers(wiring.Component):
             with m.If(self.start):
                 m.d.sync += port.eq(Mux(self.late, low, number(*before[4:6])))
                 m.d.sync += length.eq(self.length)
-        room, faults = Signal(signed(18)), Signal(Reasons)
+        room, faults = field(signed(18)), field(Reasons)
         m.d.sync += [
             room.eq(total - Cat(C(0, 2), first[:4])),
             faults.not_udp.eq(protocol != PROTOCOL_UDP),
@@ -161,8 +166,8 @@ class Headers(wiring.Component):
         """Whether the ones' complement sum is right: four cycles after the header's last word."""
         lots = [(before[6:8], here[0:2]), (here[2:4], here[4:6])]
         inside = [early | (words >= 2), early | late | (words >= 3)]
-        halves, both, total = [Signal(17), Signal(17)], Signal(18), Signal(22)
-        fresh, intact = Signal(2), Signal()
+        halves, both, total = [field(17), field(17)], field(18), field(22)
+        fresh, intact = Signal(2), field(1)
         m.d.sync += fresh.eq(Cat(self.i.valid & self.i.first, fresh[0]))
         for half, lot, within in zip(halves, lots, inside, strict=True):
             m.d.sync += half.eq(number(*lot[0]) + number(*lot[1]))
