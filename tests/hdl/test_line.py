@@ -274,6 +274,13 @@ def test_a_record_leaves_four_cycles_after_its_last_byte(pause):
     assert [cycle for cycle, _ in out] == want
 
 
+def test_a_short_frame_keeps_its_time():
+    """Frames that end with their packet's header, back to back: the next has begun by then."""
+    run = [f for n in range(6) for f in feed([], first=n + 1, tags=n % 3, pad=0)]
+    out, _, _ = simulate(run)
+    assert [record.arrival_ns for _, record in out] == [f.arrival_ns for f in run]
+
+
 def test_a_block_may_end_in_every_word():
     rng = random.Random(13)
     run = feed([message(rng, SHORTEST_MESSAGE) for _ in range(80)], pad=0)
