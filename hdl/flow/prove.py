@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tapeout.hdl.flow.tools import command, require, solver
+from tapeout.hdl.flow.tools import LIMIT_S, command, require, solver
 
 MODES = ("bmc", "prove", "cover")
 
@@ -82,6 +82,7 @@ def _run(folder: Path) -> tuple[str, str]:
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        timeout=LIMIT_S,
     )
     status = folder / "proof" / "status"
     verdict = status.read_text().split()[:1] if status.exists() else []
