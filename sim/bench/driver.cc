@@ -134,19 +134,19 @@ struct Bench {
         PORTS
         for (auto& output : outputs) output.asked = asked;
     }
-    void tick() {
+    void tick() {  // the clock falls with the next evaluation, which the inputs need anyway
         top.clk = 1;
         top.eval();
         top.clk = 0;
-        top.eval();
     }
     void reset() {
         for (auto& output : outputs) *output.end.ready = 0;
         top.clk = 0;
         top.rst = 1;
-        top.eval();
-        tick();
-        tick();
+        for (int cycle = 0; cycle < 2; cycle++) {
+            top.eval();
+            tick();
+        }
         top.rst = 0;
     }
     bool done() const {
