@@ -26,9 +26,10 @@ class Refill(wiring.Component):
     price beyond the last known level and its lots, or that there is none, and that is offered. The
     level rows drop the offer if a change after the look has altered what lies beyond the row.
 
-    What was changed before the look has to be in the table when the scan begins, and what the scan
-    may have seen of later changes has to be in the rows when its level comes: `settle` cycles pass
-    before the scan and behind it.
+    What was changed before the look has to be in the table when the scan begins: a change may be
+    written up to six cycles after it is told. What the scan has seen of later changes has to be in
+    the rows when its level comes: `settle` cycles pass before it is offered, so a change may be
+    written up to six cycles before it is told.
 
     Members
     -------
@@ -84,7 +85,6 @@ class Refill(wiring.Component):
     def _visit(self, m, scan):
         """From one choice of a row to the next."""
         waited = Signal(range(self.settle))
-        settled = waited == self.settle - 1
         with m.FSM() as visit:
             with m.State("CHOOSE"):
                 m.next = "LOOK"
@@ -93,20 +93,17 @@ class Refill(wiring.Component):
             with m.State("SEE"), m.If(self.refilled):
                 m.next = "CHOOSE"
                 with m.If(self.update.incomplete):
-                    m.next = "BEFORE"
-            with m.State("BEFORE"), m.If(settled):
-                m.d.comb += scan.start.eq(1)
-                m.next = "SCAN"
+                    m.d.comb += scan.start.eq(1)
+                    m.next = "SCAN"
             with m.State("SCAN"), m.If(scan.done):
-                m.next = "BEHIND"
-            with m.State("BEHIND"), m.If(settled):
+                m.next = "SETTLE"
+            with m.State("SETTLE"), m.If(waited == self.settle - 1):
                 m.next = "OFFER"
             with m.State("OFFER"), m.If(self.o.ready):
                 m.next = "END"
             with m.State("END"), m.If(self.refilled):
                 m.next = "CHOOSE"
-        waits = visit.ongoing("BEFORE") | visit.ongoing("BEHIND")
-        m.d.sync += waited.eq(Mux(waits, waited + 1, 0))
+        m.d.sync += waited.eq(Mux(visit.ongoing("SETTLE"), waited + 1, 0))
         return visit
 
     def _bound(self, m, scan):

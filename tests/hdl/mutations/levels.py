@@ -117,16 +117,9 @@ MUTATIONS = [
     ),
     Mutation(
         REFILL,
-        "the scan begins at once",
-        'with m.State("BEFORE"), m.If(settled):',
-        'with m.State("BEFORE"):',
-        WHOLE,
-    ),
-    Mutation(
-        REFILL,
         "the level is offered at once",
-        'with m.State("BEHIND"), m.If(settled):',
-        'with m.State("BEHIND"):',
+        'with m.State("SETTLE"), m.If(waited == self.settle - 1):',
+        'with m.State("SETTLE"):',
         WHOLE,
     ),
     Mutation(
