@@ -26,10 +26,9 @@ class Refill(wiring.Component):
     price beyond the last known level and its lots, or that there is none, and that is offered. The
     level rows drop the offer if a change after the look has altered what lies beyond the row.
 
-    What was changed before the look has to be in the table when the scan begins: a change may be
-    written up to six cycles after it is told. What the scan has seen of later changes has to be in
-    the rows when its level comes: `settle` cycles pass before it is offered, so a change may be
-    written up to six cycles before it is told.
+    What was changed before the look has to be in the table when the scan begins, and what the scan
+    has seen of later changes has to be in the rows when its level comes. Looking and weighing take
+    long enough for that if a change is written at most six cycles before or after it is told.
 
     Members
     -------
@@ -43,8 +42,8 @@ class Refill(wiring.Component):
     Reset begins with the first row again.
     """
 
-    def __init__(self, instruments=256, levels=LEVELS, rows=512, places=8, stash=8, settle=8):
-        self.visits, self.settle = range(2 * instruments), settle
+    def __init__(self, instruments=256, levels=LEVELS, rows=512, places=8, stash=8):
+        self.visits = range(2 * instruments)
         self.scan = Scan(rows, places, stash)
         ports = ("scan_row", "scan_taken", "scan_entry", "stash")
         super().__init__({
@@ -84,7 +83,6 @@ class Refill(wiring.Component):
 
     def _visit(self, m, scan):
         """From one choice of a row to the next."""
-        waited = Signal(range(self.settle))
         with m.FSM() as visit:
             with m.State("CHOOSE"):
                 m.next = "LOOK"
@@ -96,14 +94,11 @@ class Refill(wiring.Component):
                     m.d.comb += scan.start.eq(1)
                     m.next = "SCAN"
             with m.State("SCAN"), m.If(scan.done):
-                m.next = "SETTLE"
-            with m.State("SETTLE"), m.If(waited == self.settle - 1):
                 m.next = "OFFER"
             with m.State("OFFER"), m.If(self.o.ready):
                 m.next = "END"
             with m.State("END"), m.If(self.refilled):
                 m.next = "CHOOSE"
-        m.d.sync += waited.eq(Mux(visit.ongoing("SETTLE"), waited + 1, 0))
         return visit
 
     def _bound(self, m, scan):

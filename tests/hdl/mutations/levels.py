@@ -14,7 +14,6 @@ class Mutation(NamedTuple):
 
 
 ROWS = "hdl/levels/gateware.py"
-REFILL = "hdl/refill/gateware.py"
 SCAN = "hdl/scan/gateware.py"
 LEVELS = "tests/hdl/test_levels.py"
 NEAR = f"{LEVELS}::test_a_row_is_seen_as_the_last_change_left_it"
@@ -113,13 +112,6 @@ MUTATIONS = [
         "a refill that a change has overtaken is answered all the same",
         "self.refill.ready.eq(stands.refill)",
         "self.refill.ready.eq(asked[1].refill)",
-        WHOLE,
-    ),
-    Mutation(
-        REFILL,
-        "the level is offered at once",
-        'with m.State("SETTLE"), m.If(waited == self.settle - 1):',
-        'with m.State("SETTLE"):',
         WHOLE,
     ),
     Mutation(
