@@ -51,9 +51,9 @@ def compared_layout(rows, levels):
 class LevelRows(wiring.Component):
     """Keeps the best levels of each side of each instrument, as `tapeout.hdl.levels.model` says.
 
-    Latency is four cycles from a change to its update: block RAM, row register, compare, rebuild. A
-    change is taken in every second cycle, of one row or of many: compare and rebuild are a loop of
-    two cycles, and the row rebuilt last is at hand for the next change. Nothing waits.
+    Latency is five cycles from a change to its update: block RAM, its register, the newest row that
+    was not in it yet, compare, rebuild. A change is taken in every second cycle, of one row or of
+    many: compare and rebuild are a loop of two cycles. Nothing waits.
 
     A row holds the best levels of the whole book; `incomplete` says that it could hold more. A
     refill goes through the same pipe in cycles that no change needs, so that it stands in one order
@@ -69,7 +69,7 @@ class LevelRows(wiring.Component):
     refill : In(stream of `REFILL`)
         Taken the cycle after it went in, unless a change comes in that cycle: then it goes in anew.
     refilled : Out(1)
-        `o` and `row` are those of a refill, three cycles after it was taken.
+        `o` and `row` are those of a refill, four cycles after it was taken.
     row : Out(`row_layout`), number : Out(range(2 * instruments))
         The whole row after the change or refill, and which; valid with `o_valid` or `refilled`.
     overflowed : Out(1)
@@ -98,10 +98,10 @@ class LevelRows(wiring.Component):
         m = Module()
         m.submodules.ram = ram = memory.Memory(shape=self.row.shape(), depth=self.rows, init=[])
         write, fetch = ram.write_port(), ram.read_port()
-        asked = [Signal(Asked, name=f"asked_{stage}") for stage in range(5)]
+        asked = [Signal(Asked, name=f"asked_{stage}") for stage in range(6)]
         step = [
             Signal(step_layout(self.rows), name=f"step_{stage}", reset_less=True)
-            for stage in range(3)
+            for stage in range(4)
         ]
         found = Signal(compared_layout(self.rows, self.levels), reset_less=True)
 
@@ -112,17 +112,18 @@ class LevelRows(wiring.Component):
             stands.eq(Mux(asked[1].refill & self.i_valid, 0, asked[1])),
             self.refill.ready.eq(stands.refill),
         ]
-        m.d.sync += [asked[1].eq(asked[0]), *(asked[k].eq(asked[k - 1]) for k in (3, 4))]
-        m.d.sync += [asked[2].eq(stands), step[1].eq(step[0]), step[2].eq(step[1])]
-        row = self._newest(m, fetch.data, stands, step[1].row, asked[3])
+        m.d.sync += [asked[1].eq(asked[0]), asked[2].eq(stands)]
+        m.d.sync += (asked[k].eq(asked[k - 1]) for k in (3, 4, 5))
+        m.d.sync += (step[k].eq(step[k - 1]) for k in (1, 2, 3))
+        older, again = self._fetch(m, fetch.data, stands, step[1].row, asked[4])
         delta = Signal(33, reset_less=True)
-        m.d.sync += delta.eq(Mux(step[1].take, -step[1].lots, step[1].lots))
-        self._compare(m, step[2], delta, row, found)
-        self._rebuild(m, found, asked[3])
+        m.d.sync += delta.eq(Mux(step[2].take, -step[2].lots, step[2].lots))
+        self._compare(m, step[3], delta, older, again, found)
+        self._rebuild(m, found, asked[4])
         m.d.comb += [
-            self.o_valid.eq(asked[4].change),
-            self.refilled.eq(asked[4].refill),
-            write.en.eq(asked[4].writes),
+            self.o_valid.eq(asked[5].change),
+            self.refilled.eq(asked[5].refill),
+            write.en.eq(asked[5].writes),
             write.addr.eq(self.number),
             write.data.eq(self.row),
         ]
@@ -159,30 +160,38 @@ class LevelRows(wiring.Component):
             ]
             m.d.comb += (step[name].eq(refill[name]) for name in REFILL)
 
-    def _newest(self, m, fetched, stands, number, rebuilding):
-        """The row of the step that stood in the cycle before, as the steps before it left it.
+    def _fetch(self, m, fetched, stands, number, rebuilding):
+        """The row of a step but for the step before it, and whether that one is of the same row.
 
-        Block RAM shows what was rebuilt five cycles before the step. The last step's result is in
-        `self.row` when the row is compared; that of the one before it was there a cycle earlier.
+        Block RAM shows what was rebuilt six cycles before the step; what was rebuilt four or five
+        cycles before, with another step between, was in `self.row` in the cycle after the step. The
+        last step's result is not there before the row is compared.
         """
         shape, last = self.row.shape(), Signal(range(self.rows), reset_less=True)
-        memory_row, passed = (Signal(shape, name=n, reset_less=True) for n in ("fetched", "passed"))
+        fresh, passed, older = (
+            Signal(shape, name=name, reset_less=True) for name in ("fresh", "passed", "older")
+        )
+        before, repeats, again = (
+            Signal(name=name, reset_less=True) for name in ("before", "repeats", "again")
+        )
         wrote, holds = Signal(), Signal()
-        again, before = Signal(reset_less=True), Signal(reset_less=True)
         with m.If(stands.as_value().any()):
             m.d.sync += [last.eq(number), wrote.eq(stands.writes)]
         with m.If(rebuilding.as_value().any()):
             m.d.sync += holds.eq(rebuilding.writes)
         m.d.sync += [
-            memory_row.eq(fetched),
+            fresh.eq(fetched),
             passed.eq(self.row),
-            again.eq(wrote & (number == last)),
             before.eq(holds & (number == self.number)),
+            older.eq(Mux(before, passed, fresh)),
+            repeats.eq(wrote & (number == last)),
+            again.eq(repeats),
         ]
-        return data.View(shape, Mux(again, self.row, Mux(before, passed, memory_row)))
+        return older, again
 
-    def _compare(self, m, step, delta, row, found):
-        """Compare the step with every level at once."""
+    def _compare(self, m, step, delta, older, again, found):
+        """Compare the step with every level at once: of either row, before it is known which."""
+        row = data.View(older.shape(), Mux(again, self.row, older))
         dropped = step.append & row.stirred
         acts = step.take | (step.put & ~dropped)
         open_end = ~row.spill | step.append
@@ -194,12 +203,12 @@ class LevelRows(wiring.Component):
             found.count.eq(Mux(step.clear, 0, _place(known & ~(known >> 1), first=1))),
         ]
         for place, level in enumerate(row.levels):
-            same, above = level.price == step.price, level.price > step.price
-            meant = acts & level.known & same
+            either = (_against(step, self.row.levels[place]), _against(step, older.levels[place]))
+            same, above, emptied = (Mux(again, new, old) for new, old in zip(*either, strict=True))
             worse = Mux(step.row[0], above, ~(above | same))
             m.d.sync += [
-                found.same[place].eq(meant),
-                found.decides[place].eq(meant & (step.put | (level.lots == step.lots))),
+                found.same[place].eq(acts & level.known & same),
+                found.decides[place].eq(acts & level.known & same & (step.put | emptied)),
                 found.behind[place].eq(Mux(level.known, worse, open_end)),
                 found.sums[place].eq(level.lots + delta),
             ]
@@ -259,6 +268,11 @@ class LevelRows(wiring.Component):
             strays.eq(step.take & ~found.same.any() & (found.behind.any() | ~found.row.spill)),
             self.lost.eq(self.lost + (strays & self.o_valid)),
         ]
+
+
+def _against(step, level):
+    """Whether a level has the step's price, or one above it, and the step's lots."""
+    return level.price == step.price, level.price > step.price, level.lots == step.lots
 
 
 def _any_of(words):

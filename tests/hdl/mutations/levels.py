@@ -26,8 +26,8 @@ MUTATIONS = [
     Mutation(
         ROWS,
         "the row rebuilt last is not forwarded",
-        "again.eq(wrote & (number == last))",
-        "again.eq(0)",
+        "repeats.eq(wrote & (number == last))",
+        "repeats.eq(0)",
         NEAR,
     ),
     Mutation(
@@ -40,8 +40,8 @@ MUTATIONS = [
     Mutation(
         ROWS,
         "a step that writes nothing is forwarded as if it were a row",
-        "again.eq(wrote & (number == last))",
-        "again.eq(number == last)",
+        "repeats.eq(wrote & (number == last))",
+        "repeats.eq(number == last)",
         NEAR,
     ),
     Mutation(
@@ -68,8 +68,8 @@ MUTATIONS = [
     Mutation(
         ROWS,
         "a level of no lots stays",
-        "meant & (step.put | (level.lots == step.lots))",
-        "meant & step.put",
+        "same & (step.put | emptied)",
+        "same & step.put",
         MODEL,
     ),
     Mutation(
