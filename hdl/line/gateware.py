@@ -85,9 +85,7 @@ class Line(wiring.Component):
         window, here, error = Signal(Window), payload(Window), payload(1)
         valid, first, word = Signal(), Signal(init=1), self.i.payload
         m.d.comb += [self.i.ready.eq(1), window.eq(here), window.valid.eq(valid)]
-        m.d.sync += valid.eq(self.i.valid)
-        with m.If(valid):
-            m.d.sync += here.before.eq(here.data)
+        m.d.sync += [valid.eq(self.i.valid), here.before.eq(here.data)]
         with m.If(self.i.valid):
             m.d.sync += [
                 here.data.eq(word.data),
@@ -147,7 +145,12 @@ class Line(wiring.Component):
         m.d.comb += self.o.eq(record)
         known = payload(1)
         m.d.sync += known.eq(chosen.known)
-        packet, message = self.valid & self.o.flags[1], self.valid & ~self.o.flags[1]
+        return self._told(known)
+
+    def _told(self, known):
+        """What the record that leaves is counted as."""
+        packet = self.valid & self.o.flags[1]
+        message = self.valid & ~self.o.flags[1]
         return {
             "packets": packet,
             "heartbeats": packet & (self.o.length == HEARTBEAT),

@@ -247,10 +247,8 @@ class Framer(wiring.Component):
         """Shift the bytes of a block to its start; the last eight may not all be its own."""
         before, here, by = payload(64), payload(64), payload(3)
         pieces, valid, head = payload(PIECES), Signal(), payload(1)
-        m.d.sync += [before.eq(self.i.before), by.eq(shift)]
+        m.d.sync += [before.eq(self.i.before), here.eq(self.i.data), by.eq(shift)]
         m.d.sync += [pieces.eq(piece & self.i.valid.replicate(PIECES)), valid.eq(good)]
-        with m.If(self.i.valid):
-            m.d.sync += here.eq(self.i.data)
         both, rest = Signal(64), Signal(64)
         m.d.comb += both.eq(Cat(before, here) >> (by << 3))
         m.d.comb += rest.eq(here >> (by << 3))

@@ -10,9 +10,9 @@ PAUSED = TEST + "records_and_counts_are_the_models[2-0.3]"
 MUTATIONS = [
     (
         LINE,
-        "the word before is lost in a pause",
-        "with m.If(valid):\n            m.d.sync += here.before",
-        "with m.If(1):\n            m.d.sync += here.before",
+        "a word counts again in a pause",
+        "valid.eq(self.i.valid)",
+        "valid.eq(1)",
         PAUSED,
     ),
     (
