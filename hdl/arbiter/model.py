@@ -64,6 +64,8 @@ class Arbiter:
     def give_up(self, record: Record) -> list[Record]:
         """The gap before `record`, which waits at the head of its line."""
         lost = record.sequence - self.expected
+        if lost <= 0:
+            raise ValueError(f"record must be ahead of {self.expected}; got {record.sequence}")
         gap = Record(self.expected, record.arrival_ns, subject=lost, flags=Flag.GAP)
         self.gaps, self.lost, self.expected = self.gaps + 1, self.lost + lost, record.sequence
         return [gap]

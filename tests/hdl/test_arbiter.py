@@ -306,12 +306,23 @@ GAP = Record(sequence=FIRST + 3, subject=2, arrival_ns=9, flags=Flag.GAP)
 
 
 def test_a_line_ahead_waits_for_the_window():
-    """One cycle later for one cycle more."""
-    short, gap = waits([HOLE, []], window=100)
-    longer, again = waits([HOLE, []], window=101)
-    assert gap == again == GAP
-    assert 100 <= short <= 106
-    assert longer == short + 1
+    """Then the gap is made in four cycles, and is at `o` in the next."""
+    for window in (1, 2, 100, 128):
+        assert waits([HOLE, []], window=window) == (window + 4 + 1, GAP)
+
+
+@pytest.mark.parametrize("late", range(12, 26))
+def test_what_comes_at_the_last_moment_is_not_given_up(late):
+    """The other line brings what is missing around the end of the window, or just too late.
+
+    It drops `late` and three messages first; the line ahead waits after three and a packet, which
+    takes two cycles.
+    """
+    one = [*packet(FIRST, 3), *packet(FIRST + 4, 3, arrival=9)]
+    other = packet(FIRST - late, late + 4)
+    played = Played(Arbiter(window=20, wanted=ALL), [one, other], pause=(0, 0), hold=0)
+    model = same_as_the_model(played, wanted=ALL)
+    assert model.gaps == model.lost == (late + 3 > 3 + 2 + 20)
 
 
 @pytest.mark.parametrize("settings", [{"enable": 1}, {"pressed": 1}], ids=str)

@@ -13,6 +13,7 @@ MODEL = f"{TESTS}arbiter.py::test_what_leaves_is_the_models_whatever_the_lines_d
 MERGE = f"{TESTS}arbiter.py::test_no_message_is_lost_that_one_line_has"
 WANTED = f"{TESTS}arbiter.py::test_what_is_not_wanted_is_numbered_and_goes_no_further"
 WINDOW = f"{TESTS}arbiter.py::test_a_line_ahead_waits_for_the_window"
+MOMENT = f"{TESTS}arbiter.py::test_what_comes_at_the_last_moment_is_not_given_up"
 BOTH = f"{TESTS}arbiter.py::test_it_does_not_wait_when_the_other_line_is_ahead_too"
 TAIL = f"{TESTS}arbiter.py::test_the_tail_is_missed_when_a_packet_without_messages_is_ahead"
 SESSION = f"{TESTS}arbiter.py::test_another_session_is_dropped_until_the_first_has_ended"
@@ -98,7 +99,7 @@ MUTATIONS = [
         "what came while halting is given up",
         "state.eq(Mux(waiting, State.TELL, State.RUN))",
         "state.eq(State.TELL)",
-        MODEL,
+        MOMENT,
     ),
     (
         SUBSCRIPTION,
