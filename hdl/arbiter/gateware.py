@@ -14,13 +14,15 @@ Record = data.StructLayout(RECORD)
 COUNTERS = ("delivered", "unwanted", "gaps", "sessions")
 
 
-class State(enum.Enum, shape=2):
-    """What is done about a line that waits."""
+class State(enum.Enum, shape=3):
+    """What is done now; nothing is taken from a line but in `RUN`."""
 
-    RUN = 0  # nothing: lines are read
-    HALT = 1  # nothing is taken, so that all distances come to be known exactly
+    RUN = 0  # lines are read
+    HALT = 1  # a line has waited long enough: all distances come to be known exactly
     JUDGE = 2  # which line waits for the lower number
     TELL = 3  # the gap before it
+    JUMP = 4  # lines are compared anew
+    BEGIN = 5  # a session: the same, and what they are in the middle of is forgotten
 
 
 class Arbiter(wiring.Component):
@@ -35,7 +37,7 @@ class Arbiter(wiring.Component):
     brings what is missing; until it waits, too; until `window` cycles have passed in which nothing
     was delivered; or until `pressed`. Then what is before the lowest number that waits is lost: a
     record with `Flag.GAP` says so, and it goes on from there. A heartbeat or an end of session that
-    is ahead waits in the same way. A gap takes four cycles in which nothing is delivered.
+    is ahead waits in the same way. The gap is at `o` four cycles after that is decided, the message behind it four later.
 
     Members
     -------
@@ -91,11 +93,10 @@ class Arbiter(wiring.Component):
         m = Module()
         m.submodules.a, m.submodules.b = a, b = Reader(), Reader()
         state, run, ended, chosen = Signal(State), Signal(init=1), Signal(), Signal()
-        free, tell, lock = Signal(), Signal(), Signal()
+        free, tell, lock = Signal(), Signal(), state == State.BEGIN
         m.d.comb += [
             free.eq(~self.o.valid | self.o.ready),
             tell.eq((state == State.TELL) & free),
-            lock.eq(a.begins | b.begins),
             a.granted.eq(run & free & a.wants),
             b.granted.eq(run & free & b.wants & ~a.wants),
         ]
@@ -109,14 +110,14 @@ class Arbiter(wiring.Component):
                 reader.session.eq(self.session),
                 reader.expected.eq(self.expected),
                 reader.advance.eq(a.granted | b.granted),
-                reader.again.eq(lock | tell),
+                reader.again.eq(lock | (state == State.JUMP)),
                 reader.forget.eq(lock),
             ]
             for name in READER_COUNTERS:
                 m.d.comb += getattr(self, f"{line}_{name}").eq(getattr(reader, name))
         self._wait(m, (a, b), state, run, chosen, free)
         gap = self._deliver(m, (a, b), free, tell, Mux(run, ~a.wants, chosen), chosen)
-        self._follow(m, (a, b), ended, tell, lock, Mux(lock, ~a.begins, chosen))
+        self._follow(m, (a, b), ended, tell, lock, chosen)
         with m.If(gap):
             m.d.sync += self.lost.eq(self.lost + self.o.payload.subject)
         return m
@@ -135,17 +136,23 @@ class Arbiter(wiring.Component):
         with m.Else():
             m.d.sync += [passed.eq(passed + 1), due.eq(passed == self._window - 1)]
         with m.Switch(state):
-            with m.Case(State.RUN), m.If(waiting & (stuck | self.pressed | due)):
-                m.d.sync += [state.eq(State.HALT), run.eq(0)]
+            with m.Case(State.RUN):
+                m.d.sync += chosen.eq(~a.begins)
+                with m.If(a.begins | b.begins):
+                    m.d.sync += [state.eq(State.BEGIN), run.eq(0)]
+                with m.Elif(waiting & (stuck | self.pressed | due)):
+                    m.d.sync += [state.eq(State.HALT), run.eq(0)]
             with m.Case(State.HALT):
                 m.d.sync += state.eq(State.JUDGE)
-            with m.Case(State.JUDGE):  # what is missing may have come in the last cycle
+            with m.Case(State.JUDGE):  # again: what is missing may have come in the last cycle
                 m.d.sync += [
                     chosen.eq(b.waits & (~a.waits | (b.ahead < a.ahead))),
                     state.eq(Mux(waiting, State.TELL, State.RUN)),
                     run.eq(~waiting),
                 ]
             with m.Case(State.TELL), m.If(free):
+                m.d.sync += state.eq(State.JUMP)
+            with m.Default():
                 m.d.sync += [state.eq(State.RUN), run.eq(1)]
 
     def _deliver(self, m, readers, free, tell, second, chosen):
