@@ -37,7 +37,8 @@ class Arbiter(wiring.Component):
     brings what is missing; until it waits, too; until `window` cycles have passed in which nothing
     was delivered; or until `pressed`. Then what is before the lowest number that waits is lost: a
     record with `Flag.GAP` says so, and it goes on from there. A heartbeat or an end of session that
-    is ahead waits in the same way. The gap is at `o` four cycles after that is decided, the message behind it four later.
+    is ahead waits in the same way. A gap is at `o` four cycles after it is decided, the message
+    behind it four cycles later.
 
     Members
     -------
