@@ -45,7 +45,7 @@ FLOORS = [
 TABLES = "layout"
 #: Only these know Amaranth or cocotb; the golden models run without.
 GATEWARE = {
-    "amaranth": ("gateware", "engine"),
+    "amaranth": ("gateware", "engine", "world"),
     "cocotb": ("stream",),
     "cocotb_tools": ("runner", "engine"),
 }
