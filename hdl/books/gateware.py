@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from tapeout.hdl.itch.layout import RECORD
-from tapeout.hdl.levels.gateware import LevelRows
+from tapeout.hdl.levels.gateware import LATENCY, LevelRows
 from tapeout.hdl.line.layout import Flag
 from tapeout.hdl.orders.gateware import STATISTICS as ORDERS
 from tapeout.hdl.orders.gateware import OrderTable
@@ -69,7 +69,7 @@ class Books(wiring.Component):
         self.table = OrderTable(rows, ways, stash)
         self.levels = LevelRows(instruments)
         self.refill = Refill(instruments, rows=rows, places=self.table.in_rows, stash=stash)
-        self.publisher = Publisher()
+        self.publisher = Publisher(latency=LATENCY)
         super().__init__()
 
     def elaborate(self, platform):

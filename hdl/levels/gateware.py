@@ -15,6 +15,7 @@ Change = data.StructLayout(CHANGE)
 Update = data.StructLayout(UPDATE)
 Refill = data.StructLayout(REFILL)
 Level = data.StructLayout(LEVEL)
+LATENCY = 5  # cycles from a change to its update
 PUTS = (Kind.ADD, Kind.REPLACE_IN)
 TAKES = (Kind.CANCEL, Kind.DELETE, Kind.EXECUTE, Kind.REPLACE_OUT)
 

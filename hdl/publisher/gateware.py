@@ -66,7 +66,7 @@ class Publisher(wiring.Component):
     o: Out(stream.Signature(BookRecord))
     room: Out(1)
 
-    def __init__(self, latency=4):
+    def __init__(self, latency):
         self._latency = latency
         super().__init__()
 
