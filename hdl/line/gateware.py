@@ -64,6 +64,8 @@ class Line(wiring.Component):
         window, error = self._window(m)
         m.d.comb += [
             headers.i.eq(window),
+            headers.ahead.eq(self.i.payload.data),
+            headers.coming.eq(self.i.valid),
             headers.filter.eq(self.filter),
             framer.i.eq(window),
             framer.ahead.eq(self.i.payload.data),

@@ -42,6 +42,9 @@ class Headers(wiring.Component):
     Members
     -------
     i : In(`WINDOW`)
+    ahead : In(64)
+        The word that will be `data` of the next window, if `coming`.
+    coming : In(1)
     filter : In(`FILTER`)
     start : Out(1)
         The UDP payload starts in this word: in lane 6 if `late`, else in lane 2.
@@ -60,6 +63,8 @@ class Headers(wiring.Component):
     """
 
     i: In(Window)
+    ahead: In(64)
+    coming: In(1)
     filter: In(Filter)
     start: Out(1)
     late: Out(1)
@@ -74,18 +79,21 @@ class Headers(wiring.Component):
         m = Module()
         here = [self.i.data.word_select(lane, 8) for lane in range(8)]
         before = [self.i.before.word_select(lane, 8) for lane in range(8)]
-        foreign, early, late = self._network(m, here)
+        foreign, early, late = self._network(m)
         words = self._transport(m, here, before, early, late)
         faults = self._fields(m, here, before, early, late)
         intact = self._checksum(m, here, before, early, late, words)
         self._verdict(m, foreign, faults, intact)
         return m
 
-    def _network(self, m, here):
+    def _network(self, m):
         """Whether the frame is not IPv4; whether IPv4 starts at lane 6 before, or at lane 2."""
-        kinds = [number(*here[lane : lane + 2]) for lane in (0, 4)]
-        ipv4 = [kind == ETHERTYPE_IPV4 for kind in kinds]
-        tag = [(kind == ETHERTYPE_VLAN) | (kind == ETHERTYPE_QINQ) for kind in kinds]
+        ipv4, tag = field(2), field(2)  # what is named in lanes 0 and 1, and in lanes 4 and 5
+        for place, lane in enumerate((0, 4)):
+            kind = number(*(self.ahead.word_select(lane + n, 8) for n in (0, 1)))
+            with m.If(self.coming):
+                m.d.sync += ipv4[place].eq(kind == ETHERTYPE_IPV4)
+                m.d.sync += tag[place].eq((kind == ETHERTYPE_VLAN) | (kind == ETHERTYPE_QINQ))
         there = [self.i.arrived[1], self.i.arrived[5]]
         second, third, tagged, early = Signal(), Signal(), Signal(), Signal()
         outer = second & there[1]

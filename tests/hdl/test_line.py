@@ -179,6 +179,7 @@ CASES = {
     "cut": [ethernet(good())[:n] for n in (1, 13, 14, 41, 42, 61, 82)],
     "not_moldudp64": [
         ethernet(ipv4(udp(packet(b"S", 1, [b"D" * 19])[:-1]))),
+        ethernet(ipv4(udp(packet(b"S", 1, [b"D" * 19])[:-1])), pad=90),
         ethernet(ipv4(udp(packet(b"S", 1, [b"D" * 19]) + b"\0"))),
         ethernet(ipv4(udp(packet(b"S", 1, [])[:19]))),
         ethernet(ipv4(udp(packet(b"S", (1 << 62) + 1, [b"D" * 19])))),
