@@ -5,7 +5,7 @@ import random
 import pytest
 
 from tapeout.hdl.book.layout import Kind
-from tapeout.hdl.levels.layout import LEVEL, LEVELS, UPDATE, row_of
+from tapeout.hdl.levels.layout import LEVEL, LEVELS, REFILL, UPDATE, row_of
 from tapeout.hdl.levels.model import ENTERS, LEAVES, Rows, Update
 from tapeout.hdl.orders.layout import CHANGE
 from tapeout.sim.engine import READY, engines, play
@@ -194,6 +194,64 @@ def test_lots_that_need_more_bits_and_prices_never_added_are_told():
     assert simulate(rows_of(1), words) == told
     assert [step for step, (*_, wrong) in enumerate(told[:-1]) if wrong] == [1, 3, 4]
     assert told[-1] == 2
+
+
+STILL = {
+    "nothing": [],
+    "lots of a known level": [(Kind.ADD, 0, 8, 1)],
+    "a known level is gone": [(Kind.DELETE, 0, 7, 1)],
+    "beyond the other side": [(Kind.CANCEL, 1, 5, 1)],
+}
+STIRRED = {
+    "put beyond": [(Kind.ADD, 0, 4, 1)],
+    "taken beyond": [(Kind.DELETE, 0, 5, 1)],
+    "pushed out": [(Kind.ADD, 0, 9, 1), (Kind.ADD, 0, 10, 1), (Kind.DELETE, 0, 10, 1)],
+}
+
+
+@pytest.mark.parametrize("meanwhile", [*STILL, *STIRRED])
+@pytest.mark.parametrize("answer", ["append", "none"])
+def test_a_refill_counts_if_nothing_beyond_the_row_has_changed_since_the_look(meanwhile, answer):
+    """Of bids at 9 to 5 a row of three has lost the best one when it is looked at."""
+    from amaranth.hdl import Value
+    from amaranth.sim import Simulator
+
+    rows, seen = rows_of(1, levels=3), []
+
+    async def change(ctx, *told):
+        ctx.set(Value.cast(rows.i), asked(*told))
+        ctx.set(rows.i_valid, 1)
+        await ctx.tick()
+        ctx.set(rows.i_valid, 0)
+        await ctx.tick()
+
+    async def ask(ctx, **fields):
+        ctx.set(Value.cast(rows.refill.payload), pack(REFILL, row=0, price=6, lots=1, **fields))
+        ctx.set(rows.refill.valid, 1)
+        await ctx.tick().until(rows.refill.ready)
+        ctx.set(rows.refill.valid, 0)
+        await ctx.tick().until(rows.refilled)
+        seen.append(shown(ctx.get(Value.cast(rows.row)), 3))
+
+    async def bench(ctx):
+        await ctx.tick().until(rows.ready)
+        for price in (9, 8, 7, 6, 5):
+            await change(ctx, Kind.ADD, 0, price, 1)
+        await change(ctx, Kind.DELETE, 0, 9, 1)
+        await ask(ctx, look=1)
+        for told in (STILL | STIRRED)[meanwhile]:
+            await change(ctx, *told)
+        await ask(ctx, **{answer: 1})
+
+    simulator = Simulator(rows)
+    simulator.add_clock(1e-8)
+    simulator.add_testbench(bench)
+    simulator.run()
+    (before, _), (after, spill) = seen[0], seen[-1]
+    assert [price for price, _ in before] == [8, 7]
+    applied = meanwhile in STILL
+    assert ((6, 1) in after) == (applied and answer == "append")
+    assert spill == (not applied or answer == "append")
 
 
 def test_reset_clears_rows_and_pipe():

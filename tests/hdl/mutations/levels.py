@@ -20,6 +20,7 @@ NEAR = f"{LEVELS}::test_a_row_is_seen_as_the_last_change_left_it"
 MODEL = f"{LEVELS}::test_updates_are_the_models"
 SWEEP = f"{LEVELS}::test_levels_sweep_in_and_out"
 TOLD = f"{LEVELS}::test_lots_that_need_more_bits_and_prices_never_added_are_told"
+LOOK = f"{LEVELS}::test_a_refill_counts_if_nothing_beyond_the_row_has_changed_since_the_look"
 WHOLE = "tests/hdl/test_refill.py::test_rows_are_the_top_of_the_book_and_become_whole"
 
 MUTATIONS = [
@@ -91,21 +92,21 @@ MUTATIONS = [
         "a refill is applied although what lies beyond the row has changed",
         "dropped = step.append & row.stirred",
         "dropped = C(0, 1)",
-        WHOLE,
+        LOOK,
     ),
     Mutation(
         ROWS,
         "spill is cleared although what lies beyond the row has changed",
         "~(step.none & ~row.stirred)",
         "~step.none",
-        WHOLE,
+        LOOK,
     ),
     Mutation(
         ROWS,
         "what is taken beyond the row does not count as a change there",
         "beyond = anew & (step.take | full | ~found.behind.any())",
         "beyond = anew & step.put & (full | ~found.behind.any())",
-        WHOLE,
+        LOOK,
     ),
     Mutation(
         ROWS,
