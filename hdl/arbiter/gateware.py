@@ -110,7 +110,7 @@ class Arbiter(wiring.Component):
                 reader.ended.eq(ended),
                 reader.session.eq(self.session),
                 reader.expected.eq(self.expected),
-                reader.advance.eq(a.granted | b.granted),
+                reader.other.eq((b, a)[index].granted),
                 reader.again.eq(lock | (state == State.JUMP)),
                 reader.forget.eq(lock),
             ]

@@ -58,10 +58,16 @@ class Distance(wiring.Component):
         for steps in (1, 2):  # upwards, fewer numbers stay below; downwards, more get there
             below[steps] = below[steps - 1] & ~at[-steps]
             below[-steps] = below[1 - steps] | at[steps - 1]
-        total = Signal(signed(3))
-        m.d.comb += total.eq(before + step)
-        with m.Switch(total):
-            for steps in range(-2, 3):
-                with m.Case(steps):
-                    m.d.sync += [self.zero.eq(at[-steps]), self.behind.eq(below[steps])]
+        zero, behind = Signal(3), Signal(3)  # after a step down, none, and a step up
+        with m.Switch(before):
+            for known in (-1, 0, 1):
+                totals = [known + coming for coming in (-1, 0, 1)]
+                with m.Case(known):
+                    m.d.comb += zero.eq(Cat(at[-total] for total in totals))
+                    m.d.comb += behind.eq(Cat(below[total] for total in totals))
+        for flag, after in ((self.zero, zero), (self.behind, behind)):
+            with m.If(self.up == self.down):
+                m.d.sync += flag.eq(after[1])
+            with m.Else():  # the step is the last to be known, and only chooses
+                m.d.sync += flag.eq(Mux(self.up, after[2], after[0]))
         return m

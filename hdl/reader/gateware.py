@@ -11,17 +11,18 @@ from tapeout.hdl.moldudp.layout import END_OF_SESSION, HEARTBEAT
 
 Record = data.StructLayout(RECORD)
 Session = data.StructLayout({"subject": RECORD["subject"], "locate": RECORD["locate"]})
-INPUTS = ("enable", "run", "locked", "ended", "granted", "advance", "again", "forget")
+INPUTS = ("enable", "run", "locked", "ended", "granted", "other", "again", "forget")
 COUNTERS = ("first", "repeated", "foreign")
 
 
-class State(enum.Enum, shape=2):
-    """What is known of the record at the head."""
+class State(enum.Enum, shape=3):
+    """What is known of the record at the head. The highest bit alone says `READ`: it is urgent."""
 
-    LOST = 0  # nothing: how far it is ahead must be asked
-    COMPARE = 1  # asked; the answer is there in the next cycle
-    WEIGH = 2  # it is a packet without messages; how far it is ahead is known
-    READ = 3  # it is a message, or the next packet; the same
+    LOST = 0b000  # of this session; how far it is ahead must be asked
+    COMPARE = 0b001  # asked; the answer is there in the next cycle
+    WEIGH = 0b010  # it is a packet without messages; how far it is ahead is known
+    FOREIGN = 0b011  # it is of another session, or it is the next packet
+    READ = 0b100  # it is a message, and how far it is ahead is known; or it is the next packet
 
 
 class Reader(wiring.Component):
@@ -39,8 +40,8 @@ class Reader(wiring.Component):
         Without `enable` all is taken and forgotten; without `run` nothing is taken.
     locked, ended, session, expected : In
         Where the feed stands: a session is known, is over, its name, the number waited for.
-    granted, advance : In(1)
-        The message at the head is delivered; a message of whichever line is.
+    granted, other : In(1)
+        The message at the head is delivered; the one of the other line is.
     again, forget : In(1)
         The number waited for has jumped; and it is of another session.
     wants, waits : Out(1)
@@ -72,38 +73,39 @@ class Reader(wiring.Component):
         """What is known of the head, and what follows from it."""
         m = Module()
         m.submodules.distance = distance = Distance()
-        head, state, foreign = self.i.payload, Signal(State), Signal(init=1)
+        head, state = self.i.payload, Signal(State, init=State.FOREIGN)
         packet, drop, repeated = Signal(), Signal(), Signal()
-        same, quiet, final = self._identify(m)
-        known = state == State.READ  # how far a message at the head is ahead
+        known, reached = Value.cast(state)[-1], distance.zero | distance.behind
         m.d.comb += [
             packet.eq((head.flags & Flag.PACKET.value).any()),
-            repeated.eq(known & ~packet & ~foreign & distance.behind),
-            self.wants.eq(known & self.i.valid & ~packet & ~foreign & distance.zero),
+            repeated.eq(known & ~packet & distance.behind),
+            self.wants.eq(known & self.i.valid & ~packet & distance.zero),
+            self.waits.eq(
+                self.enable & ((known & self.i.valid & ~packet) | (state == State.WEIGH)) & ~reached
+            ),
             self.i.ready.eq(~self.enable | self.granted | (self.run & drop)),
             distance.ahead.eq(head.sequence),
             distance.of.eq(self.expected),
-            distance.down.eq(self.advance),
-            distance.up.eq(self.granted | (self.run & self.i.valid & repeated)),
+            distance.down.eq(self.other),  # delivered here, the line goes on as well
+            distance.up.eq(self.run & self.i.valid & repeated),
             self.ahead.eq(distance.value),
         ]
-        reached = distance.zero | distance.behind
-        stands = (known & self.i.valid & ~packet & ~foreign) | (state == State.WEIGH)
-        m.d.comb += self.waits.eq(self.enable & stands & ~reached)
+        same, quiet, final = self._identify(m)
         with m.Switch(state):
-            with m.Case(State.LOST, State.READ):
-                self._next(m, state, distance, packet, foreign, drop, repeated)
+            with m.Case(State.LOST, State.FOREIGN, State.READ):
+                self._next(m, state, distance, packet, drop, repeated)
             with m.Case(State.COMPARE):
-                self._compare(m, state, packet, foreign, drop, same, quiet)
+                self._compare(m, state, packet, drop, same, quiet)
             with m.Case(State.WEIGH):
                 m.d.comb += [drop.eq(reached), self.ends.eq(self.run & final & reached)]
                 m.d.sync += state.eq(Mux(self.run & reached, State.READ, State.WEIGH))
-        with m.If(self.again | ~self.enable):
+        with m.If(self.again & (state != State.FOREIGN)):
             m.d.sync += state.eq(State.LOST)
         with m.If(self.forget | ~self.enable):
-            m.d.sync += foreign.eq(1)
+            m.d.sync += state.eq(State.FOREIGN)
+        foreign = state == State.FOREIGN
         taken = self.run & self.enable & self.i.valid & drop & ~packet
-        self._count(m, first=self.granted, repeated=taken & repeated, foreign=taken & foreign)
+        self._count(m, first=self.granted, repeated=taken & ~foreign, foreign=taken & foreign)
         return m
 
     def _identify(self, m):
@@ -116,17 +118,16 @@ class Reader(wiring.Component):
         ]
         return same, quiet, final
 
-    def _next(self, m, state, distance, packet, foreign, drop, repeated):
+    def _next(self, m, state, distance, packet, drop, repeated):
         """A packet is compared; so is a message, where the number waited for has jumped."""
-        ask = packet | (~foreign & (state == State.LOST))
         m.d.comb += [
-            drop.eq(~packet & (foreign | repeated)),
-            distance.load.eq(self.run & self.i.valid & ask),
+            drop.eq(repeated | (~packet & (state == State.FOREIGN))),
+            distance.load.eq(self.run & self.i.valid & (packet | (state == State.LOST))),
         ]
         with m.If(distance.load):
             m.d.sync += state.eq(State.COMPARE)
 
-    def _compare(self, m, state, packet, foreign, drop, same, quiet):
+    def _compare(self, m, state, packet, drop, same, quiet):
         """Of a packet the session is known now; how far it is ahead will be in the next cycle."""
         fresh = packet & (~self.locked | (~same & self.ended))
         m.d.comb += [
@@ -134,9 +135,10 @@ class Reader(wiring.Component):
             drop.eq(packet & ~fresh & ~(same & quiet)),
         ]
         with m.If(self.run):
-            m.d.sync += state.eq(Mux(packet & same & quiet, State.WEIGH, State.READ))
-            with m.If(packet):
-                m.d.sync += foreign.eq(~same)
+            with m.If(packet & ~same):
+                m.d.sync += state.eq(State.FOREIGN)
+            with m.Else():
+                m.d.sync += state.eq(Mux(packet & quiet, State.WEIGH, State.READ))
 
     def _count(self, m, **events):
         """One cycle late."""
