@@ -9,6 +9,7 @@ from tapeout.hdl.net.layout import (
     ETHERTYPE_IPV4,
     ETHERTYPE_QINQ,
     ETHERTYPE_VLAN,
+    IPV4_BYTES,
     PROTOCOL_UDP,
     REASONS,
     UDP_BYTES,
@@ -113,12 +114,14 @@ class Headers(wiring.Component):
 
     def _transport(self, m, here, before, early, late):
         """Count the words of IPv4 down to the last one of UDP, where the payload starts."""
-        octet = Mux(early, before[6], here[2])
-        size = Mux(octet[:4] < 5, 5, octet[:4])
+        sizes = [max(size, IPV4_BYTES // 4) for size in range(16)]
+        left = Mux(
+            early, Array(size - 1 for size in sizes)[before[6][:4]], Array(sizes)[here[2][:4]]
+        )
         words, inside = Signal(5), Signal()  # from the lot that ends in lane 1 of this word
         ends = inside & (words[1:] == 0)
         with m.If(self.i.valid):
-            m.d.sync += words.eq(Mux(early | late, size - early, Cat(words[0], words[1:] - 1)))
+            m.d.sync += words.eq(Mux(early | late, left, Cat(words[0], words[1:] - 1)))
             m.d.sync += inside.eq(1)
             with m.If(self.i.last | ends | ~(early | late | inside)):
                 m.d.sync += [words.eq(0), inside.eq(0)]

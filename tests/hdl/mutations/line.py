@@ -33,7 +33,7 @@ MUTATIONS = [
     (LINE, "any sequence number will do", "starts > LAST_SEQUENCE", "0", RUN),
     (LINE, "a refused frame is read", "Mux(header, accepted & ~wild, read)", "1", RUN),
     (NET, "a second tag is not looked behind", "(outer | inner) & ipv4[1]", "outer & ipv4[1]", RUN),
-    (NET, "options are taken for UDP", "size = Mux(octet[:4] < 5, 5, octet[:4])", "size = 5", RUN),
+    (NET, "options are taken for UDP", "for size in range(16)]", "for size in [5] * 16]", RUN),
     (NET, "the checksum is not begun again", "with m.If(fresh[1]):", "with m.If(0):", RUN),
     (NET, "a checksum left out is refused", "~blank", "1", RUN),
     (MOLD, "one candidate lane too far", "past = (lane + 1) % 8", "past = lane % 8", RUN),
