@@ -273,7 +273,12 @@ class LevelRows(wiring.Component):
 
 def _against(step, level):
     """Whether a level has the step's price, or one above it, and the step's lots."""
-    return level.price == step.price, level.price > step.price, level.lots == step.lots
+    return _same(level.price, step.price), level.price > step.price, _same(level.lots, step.lots)
+
+
+def _same(one, other):
+    """Whether two words are equal; with `==` Yosys would take it off the carry chain of `>`."""
+    return ~(one ^ other).any()
 
 
 def _any_of(words):

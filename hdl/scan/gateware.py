@@ -89,7 +89,6 @@ class Scan(wiring.Component):
             self.scan_row.eq(asked),
             asks.eq(running & self.scan_taken & ~recent & ~busy & (asked != self.rows)),
             arrived.eq(coming[-1]),
-            unstashed.eq(running & (seen == self.rows) & ~busy & ~stashed),
             self.done.eq(running & stashed & ~busy),
         ]
         m.d.sync += [
@@ -97,6 +96,7 @@ class Scan(wiring.Component):
             coming.eq(Cat(asks, coming)),
             asked.eq(asked + asks),
             seen.eq(seen + arrived),
+            unstashed.eq(running & (seen == self.rows) & ~(busy | stashed | unstashed)),
             stashed.eq(stashed | unstashed),
         ]
         with m.If(busy):
