@@ -65,7 +65,7 @@ def _registers(ram: dict[str, Any], cells: Cells, sinks: Sinks) -> dict[str, str
 
 def _plain(cell: dict[str, Any], ram: dict[str, Any]) -> bool:
     """Whether a cell is a register that takes its input in every cycle of the block RAM's clock."""
-    return (
+    return bool(
         cell["type"] == "TRELLIS_FF"
         and cell["parameters"]["CEMUX"].strip() == "1"
         and cell["connections"].get("LSR", ["0"]) == ["0"]

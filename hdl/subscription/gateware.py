@@ -31,7 +31,7 @@ class Subscription(wiring.Component):
     i : In(stream of `SUBSCRIBE`)
         What the host says of a locate. Not ready during the sweep nor while something is learned.
     listed, entry : Out(1), Out(`SUBSCRIBE`)
-        This is what is written, two cycles after it was learned or the cycle after it was told.
+        What is written for a subscribed locate, a cycle after it was told or learned.
     listing_instrument : In(8)
         Looked up for the host.
     listing : Out(LISTING)
@@ -78,20 +78,18 @@ class Subscription(wiring.Component):
     def elaborate(self, platform):
         """Read, answer, write: a cycle each."""
         m = Module()
-        m.submodules.table = table = memory.Memory(shape=Entry, depth=self._locates, init=[])
-        read, write = table.read_port(), table.write_port()
+        read, write = self._table(m)
+        beyond = self._answer(m, read, write)
+        learns, locate = self._learn(m, beyond, write)
+        sweep = Signal(len(read.addr) + 1)
         m.d.comb += [
-            read.addr.eq(self.locate),
-            read.en.eq(1),
+            self.ready.eq(sweep[-1]),
+            self.i.ready.eq(self.ready & ~learns),
             self.listed.eq(write.en & write.data.subscribed),
             self.entry.locate.eq(write.addr),
             self.entry.instrument.eq(write.data.instrument),
             self.entry.subscribed.eq(write.data.subscribed),
         ]
-        beyond = self._answer(m, read, write)
-        learns, locate = self._learn(m, beyond, write)
-        sweep = Signal(len(read.addr) + 1)
-        m.d.comb += [self.ready.eq(sweep[-1]), self.i.ready.eq(self.ready & ~learns)]
         m.d.sync += sweep.eq(sweep + ~sweep[-1])
         told = self.i.payload
         with m.If(~self.ready):
@@ -111,6 +109,27 @@ class Subscription(wiring.Component):
                 write.data.instrument.eq(told.instrument),
             ]
         return m
+
+    def _table(self, m):
+        """A block RAM for each bit: as deep as can be, so that nothing chooses between them."""
+        address = range(self._locates)
+        read = Signal(data.StructLayout({"addr": address, "data": Entry}))
+        write = Signal(data.StructLayout({"addr": address, "data": Entry, "en": 1}))
+        m.d.comb += read.addr.eq(self.locate)
+        for at in range(Entry.size):
+            m.submodules[f"table_{at}"] = table = memory.Memory(
+                shape=1, depth=self._locates, init=[]
+            )
+            reads, writes = table.read_port(), table.write_port()
+            m.d.comb += [
+                reads.en.eq(1),
+                reads.addr.eq(read.addr),
+                Value.cast(read.data)[at].eq(reads.data),
+                writes.en.eq(write.en),
+                writes.addr.eq(write.addr),
+                writes.data.eq(Value.cast(write.data)[at]),
+            ]
+        return read, write
 
     def _answer(self, m, read, write):
         """What is written while it is looked up goes round the table, and the later of two wins."""
