@@ -1,7 +1,7 @@
 """Reads one line for the arbiter: what stands at its head, against the number waited for."""
 
 from amaranth import *
-from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from tapeout.hdl.distance.gateware import Distance
@@ -15,14 +15,16 @@ INPUTS = ("enable", "run", "locked", "ended", "granted", "other", "again", "forg
 COUNTERS = ("first", "repeated", "foreign")
 
 
-class State(enum.Enum, shape=3):
-    """What is known of the record at the head. The highest bit alone says `READ`: it is urgent."""
-
-    LOST = 0b000  # of this session; how far it is ahead must be asked
-    COMPARE = 0b001  # asked; the answer is there in the next cycle
-    WEIGH = 0b010  # it is a packet without messages; how far it is ahead is known
-    FOREIGN = 0b011  # it is of another session, or it is the next packet
-    READ = 0b100  # it is a message, and how far it is ahead is known; or it is the next packet
+#: What is known of the record at the head: one bit of these is set.
+STATES = (
+    "lost",  # it is of this session; how far it is ahead must be asked
+    "compare",  # that is asked; the answer is there in the next cycle
+    "weigh",  # it is a packet without messages; how far it is ahead is known
+    "foreign",  # it is of another session, or it is the next packet
+    "read",  # it is a message, and how far it is ahead is known; or it is the next packet
+)
+LOST, COMPARE, WEIGH, FOREIGN, READ = (1 << at for at in range(len(STATES)))
+State = data.StructLayout(dict.fromkeys(STATES, 1))
 
 
 class Reader(wiring.Component):
@@ -73,72 +75,65 @@ class Reader(wiring.Component):
         """What is known of the head, and what follows from it."""
         m = Module()
         m.submodules.distance = distance = Distance()
-        head, state = self.i.payload, Signal(State, init=State.FOREIGN)
-        packet, drop, repeated = Signal(), Signal(), Signal()
-        known, reached = Value.cast(state)[-1], distance.zero | distance.behind
+        state = Signal(State, init={"foreign": 1})
+        packet, repeated, fresh = Signal(), Signal(), Signal()
+        same, follows, final = self._identify(m)
+        reached = distance.zero | distance.behind
+        ahead = (state.read & self.i.valid & ~packet) | state.weigh
+        drop = (
+            repeated
+            | (state.foreign & ~packet)
+            | (state.weigh & reached)
+            | (state.compare & packet & ~fresh & (~same | follows))
+        )
         m.d.comb += [
-            packet.eq((head.flags & Flag.PACKET.value).any()),
-            repeated.eq(known & ~packet & distance.behind),
-            self.wants.eq(known & self.i.valid & ~packet & distance.zero),
-            self.waits.eq(
-                self.enable & ((known & self.i.valid & ~packet) | (state == State.WEIGH)) & ~reached
-            ),
+            packet.eq((self.i.payload.flags & Flag.PACKET.value).any()),
+            fresh.eq(~self.locked | (~same & self.ended)),
+            repeated.eq(state.read & ~packet & distance.behind),
             self.i.ready.eq(~self.enable | self.granted | (self.run & drop)),
-            distance.ahead.eq(head.sequence),
+            self.wants.eq(state.read & self.i.valid & ~packet & distance.zero),
+            self.waits.eq(self.enable & ahead & ~reached),
+            self.begins.eq(self.run & self.enable & state.compare & packet & fresh),
+            self.ends.eq(self.run & state.weigh & final & reached),
+            distance.ahead.eq(self.i.payload.sequence),
             distance.of.eq(self.expected),
+            distance.load.eq(
+                self.run & self.i.valid & (state.lost | (packet & (state.foreign | state.read)))
+            ),
             distance.down.eq(self.other),  # delivered here, the line goes on as well
             distance.up.eq(self.run & self.i.valid & repeated),
             self.ahead.eq(distance.value),
         ]
-        same, quiet, final = self._identify(m)
-        with m.Switch(state):
-            with m.Case(State.LOST, State.FOREIGN, State.READ):
-                self._next(m, state, distance, packet, drop, repeated)
-            with m.Case(State.COMPARE):
-                self._compare(m, state, packet, drop, same, quiet)
-            with m.Case(State.WEIGH):
-                m.d.comb += [drop.eq(reached), self.ends.eq(self.run & final & reached)]
-                m.d.sync += state.eq(Mux(self.run & reached, State.READ, State.WEIGH))
-        with m.If(self.again & (state != State.FOREIGN)):
-            m.d.sync += state.eq(State.LOST)
-        with m.If(self.forget | ~self.enable):
-            m.d.sync += state.eq(State.FOREIGN)
-        foreign = state == State.FOREIGN
+        self._step(m, state, distance.load, packet & ~same, packet & ~follows, reached)
         taken = self.run & self.enable & self.i.valid & drop & ~packet
-        self._count(m, first=self.granted, repeated=taken & ~foreign, foreign=taken & foreign)
+        self._count(
+            m, first=self.granted, repeated=taken & state.read, foreign=taken & state.foreign
+        )
         return m
 
+    def _step(self, m, state, ask, other, quiet, reached):
+        """A packet is compared; so is a message, where the number waited for has jumped."""
+        now = state.as_value()
+        with m.If(ask):
+            m.d.sync += now.eq(COMPARE)
+        with m.If(self.run & state.compare):
+            m.d.sync += now.eq(Mux(other, FOREIGN, Mux(quiet, WEIGH, READ)))
+        with m.If(self.run & state.weigh & reached):
+            m.d.sync += now.eq(READ)
+        with m.If(self.again & ~state.foreign):
+            m.d.sync += now.eq(LOST)
+        with m.If(self.forget | ~self.enable):
+            m.d.sync += now.eq(FOREIGN)
+
     def _identify(self, m):
-        """Of a packet, one cycle late: whose it is, whether nothing follows, nor ever will."""
-        head, same, quiet, final = self.i.payload, Signal(), Signal(), Signal()
+        """Of a packet, one cycle late: whose it is, whether messages follow, or ever will."""
+        head, same, follows, final = self.i.payload, Signal(), Signal(), Signal()
         m.d.sync += [
             same.eq(Cat(head.subject, head.locate) == Value.cast(self.session)),
-            quiet.eq((head.length == HEARTBEAT) | (head.length == END_OF_SESSION)),
+            follows.eq((head.length != HEARTBEAT) & (head.length != END_OF_SESSION)),
             final.eq(head.length == END_OF_SESSION),
         ]
-        return same, quiet, final
-
-    def _next(self, m, state, distance, packet, drop, repeated):
-        """A packet is compared; so is a message, where the number waited for has jumped."""
-        m.d.comb += [
-            drop.eq(repeated | (~packet & (state == State.FOREIGN))),
-            distance.load.eq(self.run & self.i.valid & (packet | (state == State.LOST))),
-        ]
-        with m.If(distance.load):
-            m.d.sync += state.eq(State.COMPARE)
-
-    def _compare(self, m, state, packet, drop, same, quiet):
-        """Of a packet the session is known now; how far it is ahead will be in the next cycle."""
-        fresh = packet & (~self.locked | (~same & self.ended))
-        m.d.comb += [
-            self.begins.eq(self.run & self.enable & fresh),
-            drop.eq(packet & ~fresh & ~(same & quiet)),
-        ]
-        with m.If(self.run):
-            with m.If(packet & ~same):
-                m.d.sync += state.eq(State.FOREIGN)
-            with m.Else():
-                m.d.sync += state.eq(Mux(packet & quiet, State.WEIGH, State.READ))
+        return same, follows, final
 
     def _count(self, m, **events):
         """One cycle late."""

@@ -71,11 +71,11 @@ MUTATIONS = [
     (
         READER,
         "a heartbeat never waits",
-        "m.d.comb += [drop.eq(reached),",
-        "m.d.comb += [drop.eq(1),",
+        "now.eq(Mux(other, FOREIGN, Mux(quiet, WEIGH, READ)))",
+        "now.eq(Mux(other, FOREIGN, READ))",
         TAIL,
     ),
-    (READER, "any session is the one", "m.If(packet & ~same)", "m.If(0)", SESSION),
+    (READER, "any session is the one", "packet & ~same,", "0,", SESSION),
     (ARBITER, "both lines deliver", "free & b.wants & ~a.wants", "free & b.wants", MODEL),
     (
         ARBITER,
