@@ -70,6 +70,10 @@ class Arbiter:
         self.gaps, self.lost, self.expected = self.gaps + 1, self.lost + lost, record.sequence
         return [gap]
 
+    def reads(self, line: int) -> bool:
+        """Whether a line is in a packet of the session."""
+        return self._next[line] is not None
+
     def _packet(self, line: int, record: Record) -> None:
         if self._free(record):
             raise ValueError("record must begin a session before it is taken")

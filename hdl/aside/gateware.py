@@ -17,6 +17,8 @@ KEPT = (
     "mpid", "code", "side",
 )  # fmt: skip
 
+OF_A_GAP = ("sequence", "arrival_ns", "subject")  # its other fields mean nothing
+
 #: Of a record: its fields, what it reports if it changes no level, whether it names a price other
 #: than its order's, and whether it replaces an order.
 HELD = {name: RECORD[name] for name in KEPT} | {"kind": 8, "priced": 1, "replacing": 1}
@@ -66,12 +68,15 @@ class Aside(wiring.Component):
         write, read = ring.write_port(), ring.read_port(domain="comb")
         heard, back, front = Signal(self._depth), Signal(range(self._depth)), Signal.like(read.addr)
         m.d.comb += [write.addr.eq(back), write.en.eq(self.taken), read.addr.eq(front)]
-        m.d.comb += [write.data[name].eq(self.record[name]) for name in KEPT]
+        gap = (self.record.flags & Flag.GAP).any()
+        for name in KEPT:
+            blank = 0 if name in OF_A_GAP else gap
+            m.d.comb += write.data[name].eq(Mux(blank, 0, self.record[name]))
         m.d.comb += [
             write.data.priced.eq(self.record.type == ord("C")),
             write.data.replacing.eq(self.record.type == ord("U")),
         ]
-        with m.If((self.record.flags & Flag.GAP).any()):
+        with m.If(gap):
             m.d.comb += write.data.kind.eq(Kind.GAP)
         with m.Elif((self.record.flags & Flag.WELL_FORMED).any()), m.Switch(self.record.type):
             for letter, kind in OFF_THE_BOOK.items():

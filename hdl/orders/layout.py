@@ -41,8 +41,8 @@ OP = {
 }
 
 #: Answered: `kind` is `tapeout.hdl.book.layout.Kind`, 0 where no level changes: then only `last`
-#: and `refusal` mean something, and `instrument` where that is `FULL`. `side` is 1 for asks. `last`
-#: ends the answer to one `OP`: a replace that is applied has two.
+#: and `refusal` mean something, and `instrument` where that is `FULL` or nothing was asked. `side`
+#: is 1 for asks. `last` ends the answer to one `OP`: a replace that is applied has two.
 CHANGE = {
     "kind": 4,
     "side": 1,

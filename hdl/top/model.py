@@ -9,6 +9,7 @@ from tapeout.hdl.itch.layout import Record
 from tapeout.hdl.levels.layout import LEVELS
 from tapeout.hdl.line.layout import Flag
 from tapeout.hdl.line.model import Frame, Line
+from tapeout.hdl.moldudp.layout import END_OF_SESSION, HEARTBEAT
 from tapeout.hdl.top.layout import BookRecord, Mark, Report
 
 WORD = (1 << 32) - 1
@@ -128,12 +129,15 @@ def one_line(
 
 def _arbitrated(arbiter: Arbiter, record: Record) -> Iterator[Record]:
     """A record through an arbiter that has no other line to wait for."""
-    own = (record.subject, record.locate) == arbiter.session
     if record.flags & Flag.PACKET:
-        if arbiter.session is None or (arbiter.ended and not own):
+        session = record.subject, record.locate
+        if arbiter.session is None or (arbiter.ended and session != arbiter.session):
             arbiter.begin(record)
-        elif own and record.sequence > arbiter.expected:
-            yield from arbiter.give_up(record)
+        waits = session == arbiter.session and record.length in (HEARTBEAT, END_OF_SESSION)
+    else:
+        waits = arbiter.reads(0)
+    if waits and record.sequence > arbiter.expected:
+        yield from arbiter.give_up(record)
     yield from arbiter.take(0, record)
 
 

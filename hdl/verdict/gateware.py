@@ -139,7 +139,9 @@ class Verdict(wiring.Component):
         m.d.comb += [
             change.kind.eq(Mux(self.applied, kind, 0)),
             change.side.eq(self.after.side),
-            change.instrument.eq(self.after.instrument),
+            change.instrument.eq(
+                Mux(ask.action == Action.NONE, ask.instrument, self.after.instrument)
+            ),
             change.price.eq(self.after.price),
             change.lots.eq(Mux(all_shares, self.found.shares, ask.shares)),
             change.last.eq(~self.leaves),

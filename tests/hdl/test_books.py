@@ -8,7 +8,7 @@ from tapeout.hdl.book.layout import Kind
 from tapeout.hdl.itch.layout import MESSAGES, RECORD, pack
 from tapeout.hdl.itch.model import decode, encode
 from tapeout.hdl.subscription.layout import SUBSCRIBE
-from tapeout.hdl.top.layout import unpack
+from tapeout.hdl.top.layout import Mark, unpack
 from tapeout.hdl.top.model import Feed, agrees
 from tapeout.sim.engine import READY, engines
 
@@ -100,3 +100,22 @@ def test_records_are_the_models(engine, pause, tmp_path):
     out = play_streams(Books(**SMALL), words, engine=engine, seed=4, pause=pause)
     made = held_to(out["o"], true)
     assert {record.kind for record in made} >= {*Kind} - {Kind.GAP, Kind.STALE, Kind.RECOVERED}
+
+
+def test_a_full_table_loses_orders_and_says_so():
+    """Which orders found no room only the gateware knows; all else follows from that."""
+    from tapeout.sim.engine import play_streams
+
+    messages = [*flow(seed=8, count=700, live=400)]
+    subscribed = range(1, 5)
+    records = [decode(message, number, number) for number, message in enumerate(messages, 1)]
+    words = {"i": [pack(record, RECORD) for record in records], "listen": listened(subscribed)}
+    out = play_streams(
+        Books(**SMALL | {"rows": 2, "stash": 2}), words, engine="amaranth", pause=0.0
+    )["o"]
+    refused = {one.subject for one in map(unpack, out) if one.kind == Kind.STALE}
+    assert len(refused) > 20
+    true, _, _ = expected(messages, subscribed, refused)
+    made = held_to(out, true)
+    later = [one for one in made if one.kind == Kind.TRADE]
+    assert {bool(one.flags & Mark.STALE) for one in later} == {True, False}

@@ -1,0 +1,72 @@
+"""A capture through the whole gateware by one call, its records held to the golden model's."""
+
+import pytest
+from typer.testing import CliRunner
+
+from tapeout.errors import DataError, DeviceError
+from tapeout.sim.bench.simulators import READY, engines
+
+pytest.importorskip("amaranth", reason="Amaranth is not installed: pip install 'tapeout[hdl]'")
+
+STATE = engines()["verilator"]
+pytestmark = pytest.mark.rtl
+compiled = pytest.mark.skipif(STATE != READY, reason=f"verilator: {STATE}")
+
+
+@compiled
+def test_a_capture_plays_and_is_checked(capture):
+    from tapeout.service.gateware import play
+
+    path, _ = capture
+    played = play(path, frames=600)
+    assert played.engine == "verilator"
+    assert played.frames == 600
+    assert played.equal
+    assert len(played.records) > 500
+
+
+@compiled
+def test_the_command_shows_records_and_says_what_they_were_held_to(capture):
+    from tapeout.cli import app
+
+    path, _ = capture
+    done = CliRunner().invoke(app, ["hdl", "play", str(path), "--frames", "300", "--records", "3"])
+    lines = done.stdout.splitlines()
+    assert done.exit_code == 0
+    assert lines[0].split() == [
+        "number", "kind", "locate", "side", "subject", "price", "lots", "at", "best", "lots",
+        "flags",
+    ]  # fmt: skip
+    assert [line.split()[0] for line in lines[1:4]] == ["1", "2", "3"]
+    assert "frames" in lines[-2]
+    assert lines[-1].startswith("check: ")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"frames": 0}, DataError, "frames must be 1 or more; got 0"),
+        ({"wave": "x.vcd", "engine": "verilator"}, DataError, "wave must be played on amaranth"),
+        ({"engine": "fpga"}, DeviceError, "engine must be one of verilator, icarus, amaranth"),
+        ({"symbols": ["NOSUCH"]}, DataError, "NOSUCH"),
+    ],
+)
+def test_what_cannot_be_played_is_refused(capture, options, error, said):
+    from tapeout.service.gateware import play
+
+    with pytest.raises(error, match=said):
+        play(capture[0], **options)
+
+
+@compiled
+def test_real_captures_and_the_aapl_hour_are_the_models(data, figure):
+    from tapeout.service.gateware import play
+
+    files = [*(data / "itch" / "pcap").iterdir(), *(data / "itch").glob("*.gz")]
+    messages = records = 0
+    for path in sorted(files):
+        played = play(path, frames=20_000)
+        assert played.equal, path.name
+        messages, records = messages + played.messages, records + len(played.records)
+    figure(f"gateware: {len(files)} files, {messages:,} messages, {records:,} records the model's")
+    assert messages > 100_000
