@@ -163,7 +163,7 @@ def _compile(folder: Path, coverage: str | None) -> None:
         *(["verilated_cov.cpp"] if coverage else []),
     ]
     command = [
-        *("c++", "-O2", "-fPIC", "-shared", "-std=gnu++17", "-w"),
+        *("c++", "-O1", "-fPIC", "-shared", "-std=gnu++17", "-w"),
         *(f"-DVM_{what}=0" for what in ("SC", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")),
         f"-DVM_COVERAGE={int(coverage is not None)}",
         *("-I", str(folder), "-I", str(include), "-I", str(include / "vltstd")),
