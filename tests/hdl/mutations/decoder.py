@@ -6,7 +6,13 @@ LATENCY = "tests/hdl/test_itch_decoder.py::test_latency_is_one_cycle_and_nothing
 
 #: Module, what is broken, its text, the text instead, the test that fails.
 MUTATIONS = [
-    (MODULE, "bytes the wrong way round", "Cat(reversed(wire))", "Cat(wire)", RECORDS),
+    (
+        MODULE,
+        "bytes the wrong way round",
+        "for at in reversed(range(start, start + length))",
+        "for at in range(start, start + length)",
+        RECORDS,
+    ),
     (
         MODULE,
         "an input that does not wait for the record to leave",
@@ -15,7 +21,13 @@ MUTATIONS = [
         RECORDS,
     ),
     (MODULE, "a length that is not begun again", "Mux(index == 0, 0, length)", "length", RECORDS),
-    (MODULE, "any length is right", "m.If(length == layout.length):", "m.If(1):", RECORDS),
+    (
+        MODULE,
+        "any length is right",
+        "kind: of_type & told.lengths[LENGTHS.index(MESSAGES[kind].length)]",
+        "kind: of_type",
+        RECORDS,
+    ),
     (
         MODULE,
         "one word a message too late",
