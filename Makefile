@@ -31,8 +31,11 @@ $(VENV)/dev: pyproject.toml setup.py | $(BIN)/python tools
 demo: $(VENV)/demo   ## a packet's walk: a simulated exchange day from wire bytes to a risk report
 	@$(BIN)/tapeout demo
 
-test: $(VENV)/dev   ## everything that runs without devices
-	@$(BIN)/python -m pytest -q
+test: $(VENV)/dev   ## all that runs without devices, but for `make rtl`
+	@$(BIN)/python -m pytest -q -m "not blocks"
+
+rtl: $(VENV)/dev    ## every block of the gateware, and the whole, on every simulator: long
+	@$(BIN)/python -m pytest -q -m blocks
 
 tree:           ## build/tree/tapeout: the four folders linked as the wheel lays them out
 	@rm -rf build/tree && mkdir -p build/tree/tapeout
@@ -41,7 +44,7 @@ tree:           ## build/tree/tapeout: the four folders linked as the wheel lays
 check: $(VENV)/dev tree   ## format, lint, types, tests
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 	@MYPYPATH=build/tree $(BIN)/mypy
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -m "not blocks"
 
 wheel: $(VENV)/dev   ## the tests against the installed wheel, outside the repository
 	@rm -rf build/wheel && mkdir -p build/wheel
@@ -58,7 +61,7 @@ timing: $(VENV)/flow   ## place and route BLOCK=decoder on an ECP5, five seeds
 	@$(BIN)/tapeout hdl timing $(BLOCK)
 
 formal: $(VENV)/flow   ## the bounded proofs
-	@$(BIN)/python -m pytest -q tests/hdl -k prove
+	@$(BIN)/python -m pytest -q tests/hdl/formal tests/hdl/test_flow_prove.py
 
 mutations: $(VENV)/dev   ## every planted fault: which test catches it (WORDS=orders: only some)
 	@$(BIN)/python tests/hdl/mutate.py $(WORDS)
@@ -79,4 +82,4 @@ clean:          ## remove what can be rebuilt
 	@rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name '*.nb[ic]' -not -path './$(VENV)/*' -delete
 
-.PHONY: help tools demo test tree check timing formal mutations wheel fuzz bench gpu clean
+.PHONY: help tools demo test rtl tree check timing formal mutations wheel fuzz bench gpu clean

@@ -21,7 +21,7 @@ from amaranth.sim import Simulator
 from tapeout.hdl.arbiter.gateware import Arbiter
 from tapeout.hdl.elastic.gateware import SmallFifo
 
-pytestmark = pytest.mark.rtl
+pytestmark = [pytest.mark.rtl, pytest.mark.blocks]
 ENGINES = engines()
 FIRST = 2**40 - 3  # carries run through the number
 ALL = frozenset(MESSAGES)

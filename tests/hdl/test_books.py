@@ -21,7 +21,12 @@ ENGINES = engines()
 SMALL = {"locates": 32, "instruments": 8, "rows": 16}
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=[] if name == "amaranth" else pytest.mark.blocks)
+        for name in ENGINES
+    ]
+)
 def engine(request):
     """Every engine that is ready; the others are skipped with what to install."""
     if ENGINES[request.param] != READY:

@@ -15,7 +15,7 @@ from amaranth.sim import Simulator
 
 from tapeout.hdl.elastic.gateware import Slice, SmallFifo
 
-pytestmark = pytest.mark.rtl
+pytestmark = [pytest.mark.rtl, pytest.mark.blocks]
 ENGINES = engines()
 ITEM = data.StructLayout({"low": 20, "high": 21})
 PARTS = {

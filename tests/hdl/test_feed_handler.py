@@ -24,6 +24,7 @@ pytest.importorskip("amaranth", reason="Amaranth is not installed: pip install '
 STATE = engines()["verilator"]
 pytestmark = [
     pytest.mark.rtl,
+    pytest.mark.blocks,
     pytest.mark.skipif(STATE != READY, reason=f"verilator: {STATE}"),
 ]
 SWEPT = 17_000  # cycles after reset in which memories are swept, and a few more

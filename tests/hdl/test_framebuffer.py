@@ -18,7 +18,7 @@ from amaranth.sim import Simulator
 from tapeout.hdl.elastic.gateware import SmallFifo
 from tapeout.hdl.framebuffer.gateware import FrameBuffer
 
-pytestmark = pytest.mark.rtl
+pytestmark = [pytest.mark.rtl, pytest.mark.blocks]
 ENGINES = engines()
 Beat = data.StructLayout(BEAT)
 LAST, ERROR = 1 << 68, 1 << 69

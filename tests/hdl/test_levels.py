@@ -12,7 +12,7 @@ from tapeout.sim.engine import READY, engines, play
 
 pytest.importorskip("amaranth", reason="Amaranth is not installed: pip install 'tapeout[hdl]'")
 
-pytestmark = pytest.mark.rtl
+pytestmark = [pytest.mark.rtl, pytest.mark.blocks]
 LATENCY = 5
 ENGINES = engines()
 

@@ -20,7 +20,7 @@ from tapeout.sim.engine import READY, engines, play
 
 pytest.importorskip("amaranth", reason="Amaranth is not installed: pip install 'tapeout[hdl]'")
 
-pytestmark = pytest.mark.rtl
+pytestmark = [pytest.mark.rtl, pytest.mark.blocks]
 ENGINES = engines()
 FASTEST = next(name for name, state in ENGINES.items() if state == READY)
 DRAIN = 16  # cycles after the last word until all is counted

@@ -15,6 +15,7 @@ SMALL = (4, 2, 2)  # rows, ways, stash
 SHARES = [0, 1, 2, 3, 50, 2**32 - 1]
 LATENCY = 6
 gateware = pytest.mark.rtl
+pytestmark = pytest.mark.blocks
 
 
 class Ask(tuple):

@@ -17,7 +17,7 @@ from amaranth.lib.wiring import In, Out
 
 from tapeout.hdl.orders.gateware import OrderTable
 
-pytestmark = pytest.mark.rtl
+pytestmark = [pytest.mark.rtl, pytest.mark.blocks]
 ENGINES = engines()
 SHAPE = (4, 2, 2)  # rows, ways, stash
 ROOM, DEPTH = 8, 32  # an op is let in while fewer answers wait; the fifo holds all that may come

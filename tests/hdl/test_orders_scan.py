@@ -12,7 +12,7 @@ from tapeout.hdl.orders.model import Op, Orders, Places
 
 SHAPE = (8, 2, 2)  # rows, ways, stash
 SCAN = 4  # cycles from `scan_taken` to `scan_valid`
-pytestmark = pytest.mark.rtl
+pytestmark = [pytest.mark.rtl, pytest.mark.blocks]
 
 
 def asks(seed, count, references):

@@ -10,7 +10,7 @@ from tapeout.hdl.orders.layout import CHANGE, ENTRY
 
 pytest.importorskip("amaranth", reason="Amaranth is not installed: pip install 'tapeout[hdl]'")
 
-pytestmark = pytest.mark.rtl
+pytestmark = [pytest.mark.rtl, pytest.mark.blocks]
 PLACES, SCAN_DELAY = 8, 4
 
 

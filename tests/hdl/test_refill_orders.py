@@ -10,7 +10,7 @@ from tapeout.hdl.orders.layout import CHANGE, OP, Action
 
 pytest.importorskip("amaranth", reason="Amaranth is not installed: pip install 'tapeout[hdl]'")
 
-pytestmark = pytest.mark.rtl
+pytestmark = [pytest.mark.rtl, pytest.mark.blocks]
 LEVELS = 3
 
 

