@@ -110,7 +110,7 @@ def test_an_unknown_symbol_has_no_digest():
 
 
 def test_books_folded_from_the_wire_have_the_same_digests(capture):
-    books, folded = tapeout.books(capture[0]), replay._folded(tapeout.read(capture[0]))
+    books, folded = tapeout.books(capture[0]), replay.folded_books(tapeout.read(capture[0]))
     assert folded.digest() == books.digest() != 0
     assert folded.digests().equals(books.digests())
     assert folded.digest("HYDR") == books.digest("HYDR")
