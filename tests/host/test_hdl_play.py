@@ -62,7 +62,7 @@ def test_what_cannot_be_played_is_refused(capture, options, error, said):
 def test_real_captures_and_the_aapl_hour_are_the_models(data, figure):
     from tapeout.service.gateware import play
 
-    files = [*(data / "itch" / "pcap").iterdir(), *(data / "itch").glob("*.gz")]
+    files = [*(data / "itch" / "pcap").rglob("*.pcap"), *(data / "itch").glob("*.gz")]
     messages = records = 0
     for path in sorted(files):
         played = play(path, frames=20_000)
