@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -200,26 +201,34 @@ def _out(
     try:
         from tapeout.hdl.flow.blocks import block
 
-        handler = block("feed_handler").component()
         if engine == "verilator":
-            return _compiled(handler, words, due, listed)
+            return _compiled(words, due, listed)
         idle = beats(bytes(BEFORE * 8))  # no feed's frame: meanwhile the instruments are listed
         return play_streams(
-            handler, {"a": [*idle, *words], "listen": listed}, engine=engine,
-            settings=ONE_LINE, pause=PAUSE, patience=BEFORE, wave=wave,
+            block("feed_handler").component(), {"a": [*idle, *words], "listen": listed},
+            engine=engine, settings=ONE_LINE, pause=PAUSE, patience=BEFORE, wave=wave,
         )["o"]  # fmt: skip
     except (ImportError, RuntimeError) as reason:
         raise DeviceError(str(reason)) from None
 
 
-def _compiled(handler: Any, words: list[int], due: list[int], listed: list[int]) -> list[int]:
-    from tapeout.sim.bench.compiled import Model, packed
+@cache
+def _model() -> Any:
+    """The compiled feed handler: writing its Verilog takes longer than a small capture plays."""
+    from tapeout.hdl.flow.blocks import block
+    from tapeout.sim.bench.compiled import Model
+
+    return Model(block("feed_handler").component())
+
+
+def _compiled(words: list[int], due: list[int], listed: list[int]) -> Any:
+    from tapeout.sim.bench.compiled import packed
 
     rows = {
         "a": packed(words, sum(BEAT.values())),
         "listen": packed(listed, sum(SUBSCRIBE.values())),
     }
-    played = Model(handler).play(
+    played = _model().play(
         rows, due={"a": np.array(due, np.uint64)}, settings=ONE_LINE, asked=True, patience=BEFORE
     )
     return played.outputs["o"].payloads()
