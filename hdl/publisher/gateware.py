@@ -95,27 +95,31 @@ class Publisher(wiring.Component):
         stale = self._stale(m, changes, now & gap, now & full)
         place = Mux(level | full, self._locate(m), aside.front.locate)
 
-        out, valid = Signal(BookRecord, reset_less=True), Signal()
-        number, printing = Signal(32), Signal()
+        number, valid, printing = Signal(32), Signal(), Signal()
+        out = Signal(BookRecord, reset_less=True)
         m.d.comb += [records.i.valid.eq(valid), records.i.payload.eq(out)]
         m.d.comb += records.i.payload.number.eq(number)
         emitted = printing | now & (level | full | off)
         m.d.sync += [valid.eq(emitted), number.eq(number + emitted)]
         m.d.sync += printing.eq(now & (change.kind == Kind.EXECUTE))
 
+        with m.If(~printing):
+            m.d.sync += _stamp(out, aside.front, place)
+        self._make(m, out, printing, aside.front, change, stale)
+        return m
+
+    def _make(self, m, out, printing, front, change, stale):
+        """All of the record but its stamp."""
         held, execution = Signal(Held, reset_less=True), Signal(Change, reset_less=True)
-        m.d.sync += [held.eq(aside.front), execution.eq(change)]
+        m.d.sync += [held.eq(front), execution.eq(change)]
         with m.If(printing):
             m.d.sync += _print(out, held, execution)
+        with m.Elif(change.kind != 0):
+            m.d.sync += _level(out, front, change, self.update, stale)
+        with m.Elif(_full(change)):
+            m.d.sync += _refused(out, front, change)
         with m.Else():
-            m.d.sync += _stamp(out, aside.front, place)
-            with m.If(level):
-                m.d.sync += _level(out, aside.front, change, self.update, stale)
-            with m.Elif(full):
-                m.d.sync += _refused(out, aside.front, change)
-            with m.Else():
-                m.d.sync += _off_the_book(out, aside.front, stale)
-        return m
+            m.d.sync += _off_the_book(out, front, stale)
 
     def _locate(self, m):
         """The stock locate of the instrument whose update is here."""

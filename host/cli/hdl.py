@@ -69,8 +69,8 @@ def play(
 ) -> None:
     """Play a capture through the whole gateware; its records are held to the golden model's."""
     from tapeout.progress import Bars
-    from tapeout.service.gateware import play as job
-    from tapeout.service.gateware import table
+    from tapeout.walk.play import play as job
+    from tapeout.walk.play import table
 
     bars, names = Bars(), [name for name in symbols.split(",") if name]
     with bars.shown():

@@ -15,7 +15,7 @@ compiled = pytest.mark.skipif(STATE != READY, reason=f"verilator: {STATE}")
 
 @compiled
 def test_a_capture_plays_and_is_checked(capture):
-    from tapeout.service.gateware import play
+    from tapeout.walk.play import play
 
     path, _ = capture
     played = play(path, frames=600)
@@ -52,7 +52,7 @@ def test_the_command_shows_records_and_says_what_they_were_held_to(capture):
     ],
 )
 def test_what_cannot_be_played_is_refused(capture, options, error, said):
-    from tapeout.service.gateware import play
+    from tapeout.walk.play import play
 
     with pytest.raises(error, match=said):
         play(capture[0], **options)
@@ -60,7 +60,7 @@ def test_what_cannot_be_played_is_refused(capture, options, error, said):
 
 @compiled
 def test_real_captures_and_the_aapl_hour_are_the_models(data, figure):
-    from tapeout.service.gateware import play
+    from tapeout.walk.play import play
 
     files = [*(data / "itch" / "pcap").rglob("*.pcap"), *(data / "itch").glob("*.gz")]
     messages = records = 0

@@ -221,7 +221,7 @@ def _model() -> Any:
     return Model(block("feed_handler").component())
 
 
-def _compiled(words: list[int], due: list[int], listed: list[int]) -> Any:
+def _compiled(words: list[int], due: list[int], listed: list[int]) -> list[int]:
     from tapeout.sim.bench.compiled import packed
 
     rows = {
@@ -231,4 +231,5 @@ def _compiled(words: list[int], due: list[int], listed: list[int]) -> Any:
     played = _model().play(
         rows, due={"a": np.array(due, np.uint64)}, settings=ONE_LINE, asked=True, patience=BEFORE
     )
-    return played.outputs["o"].payloads()
+    out: list[int] = played.outputs["o"].payloads()
+    return out
