@@ -34,9 +34,9 @@ Statistics = data.StructLayout(
 class Books(wiring.Component):
     """Order table, level rows, refill and publisher in line, as `tapeout.hdl.top.model.Feed` says.
 
-    A message is taken every second cycle, a replace every fourth; its first record is ready twelve
-    cycles later, unless `o` is held back. From the moment it is taken it stops nowhere: it is taken
-    only when all its records have a place.
+    A message is taken every second cycle, a replace every fourth; its first record is ready
+    thirteen cycles later, unless `o` is held back. From the moment it is taken it stops nowhere: it
+    is taken only when all its records have a place.
 
     Parameters
     ----------

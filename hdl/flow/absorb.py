@@ -1,7 +1,7 @@
 """Registers right behind a block RAM become its own: ECP5 has them, and Yosys does not use them.
 
-A DP16KD gives its word 4.3 ns after the clock, one with its output register (`REGMODE` "OUTREG",
-Lattice FPGA-TN-02204, "EBR Output Register") 0.7 ns: what the fabric register would have held.
+A word leaves a DP16KD late in the cycle; one whose `REGMODE` is "OUTREG" shows early in the next
+cycle what the fabric register would have held.
 """
 
 from collections import defaultdict
