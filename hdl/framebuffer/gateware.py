@@ -87,10 +87,10 @@ class FrameBuffer(wiring.Component):
         past = Signal()  # this beat goes round the block RAM
         if not self._whole:
             m.d.comb += past.eq(kept & idle & head.i.ready)
-        fetched = self._store(m, row, kept & ~past, full, idle, head.level)
+        fetched, arrives = self._store(m, row, kept & ~past, full, idle, head.level)
         m.d.comb += [
-            head.i.valid.eq(fetched.valid | past),
-            head.i.payload.eq(Mux(idle, row, fetched.row)),
+            head.i.valid.eq(arrives | past),
+            head.i.payload.eq(Mux(idle, row, fetched)),
         ]
         return m
 
@@ -131,7 +131,7 @@ class FrameBuffer(wiring.Component):
         m.submodules.ram = ram = memory.Memory(shape=Stamped, depth=self._words, init=[])
         write, read = ram.write_port(), ram.read_port()
         settled = Signal.like(write.addr)  # rows before it may be read
-        asked, fetched = Signal(), Signal(data.StructLayout({"row": Stamped, "valid": 1}))
+        asked, arrives, fetched = Signal(), Signal(), Signal(Stamped, reset_less=True)
         step = (read.addr != settled) & (level < HEAD - ON_THE_WAY)
         after = (write.addr + put)[: len(settled)]
         if self._whole:
@@ -154,10 +154,10 @@ class FrameBuffer(wiring.Component):
         m.d.sync += [
             read.addr.eq(read.addr + step),
             asked.eq(step),
-            fetched.valid.eq(asked),
-            Value.cast(fetched.row).eq(read.data),
+            arrives.eq(asked),
+            fetched.eq(read.data),
             idle.eq(~put & (read.addr == settled) & ~asked),
             full.eq(taken >= self._words - MARGIN),
             self.pressed.eq(taken >= self._words * 3 // 4),
         ]
-        return fetched
+        return fetched, arrives

@@ -29,9 +29,11 @@ class Subscription(wiring.Component):
     learn : In(1)
         A directory message of a locate that is not subscribed takes the next instrument.
     i : In(stream of `SUBSCRIBE`)
-        What the host says of a locate. Not ready during the sweep nor while something is learned.
+        What the host says of a locate. Not ready during the sweep nor while a directory message
+        may be learned: in the second and third cycle after it.
     listed, entry : Out(1), Out(`SUBSCRIBE`)
-        What is written for a subscribed locate, a cycle after it was told or learned.
+        What is written for a subscribed locate: a cycle after it was told, four after the directory
+        message.
     listing_instrument : In(8)
         Looked up for the host.
     listing : Out(LISTING)
@@ -76,34 +78,38 @@ class Subscription(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """Read, answer, write: a cycle each."""
+        """Read, answer, judge, write: a cycle each."""
         m = Module()
         read, write = self._table(m)
-        beyond = self._answer(m, read, write)
-        learns, locate = self._learn(m, beyond, write)
+        beyond = Signal(3)
+        learns, locate, again, coming = self._learn(m, beyond, write)
+        self._answer(m, read, write, beyond[1], learns & again)
         sweep = Signal(len(read.addr) + 1)
         m.d.comb += [
             self.ready.eq(sweep[-1]),
-            self.i.ready.eq(self.ready & ~learns),
+            self.i.ready.eq(self.ready & ~coming.any()),
             self.listed.eq(write.en & write.data.subscribed),
             self.entry.locate.eq(write.addr),
             self.entry.instrument.eq(write.data.instrument),
             self.entry.subscribed.eq(write.data.subscribed),
         ]
-        m.d.sync += sweep.eq(sweep + ~sweep[-1])
         told = self.i.payload
+        within = ~told.locate[len(write.addr) :].any()
+        m.d.sync += [
+            beyond.eq(Cat(self.locate[len(read.addr) :].any(), beyond)),
+            sweep.eq(sweep + ~sweep[-1]),
+            write.en.eq(~self.ready | learns | (self.i.valid & self.i.ready & within)),
+        ]
         with m.If(~self.ready):
-            m.d.sync += [write.en.eq(1), write.addr.eq(sweep), Value.cast(write.data).eq(0)]
-        with m.Elif(learns):
+            m.d.sync += [write.addr.eq(sweep), Value.cast(write.data).eq(0)]
+        with m.Elif(coming[-1]):
             m.d.sync += [
-                write.en.eq(1),
                 write.addr.eq(locate),
                 write.data.subscribed.eq(1),
                 write.data.instrument.eq(self.learned),
             ]
         with m.Else():
             m.d.sync += [
-                write.en.eq(self.i.valid & ~told.locate[len(write.addr) :].any()),
                 write.addr.eq(told.locate),
                 write.data.subscribed.eq(told.subscribed),
                 write.data.instrument.eq(told.instrument),
@@ -131,61 +137,90 @@ class Subscription(wiring.Component):
             ]
         return read, write
 
-    def _answer(self, m, read, write):
-        """What is written while it is looked up goes round the table, and the later of two wins."""
+    def _answer(self, m, read, write, beyond, learns):
+        """What is written while it is looked up goes round the table, and the latest wins.
+
+        What is learned for the locate that was read a cycle ago wins over all of it.
+        """
         answer, asked = Signal(Entry, reset_less=True), Signal.like(read.addr, reset_less=True)
-        beyond = Signal(2)
         newer = [Signal(data.StructLayout({"entry": Entry, "valid": 1})) for _ in range(2)]
         m.d.sync += [
             Value.cast(answer).eq(read.data),
             asked.eq(read.addr),
-            beyond.eq(Cat(self.locate[len(read.addr) :].any(), beyond[0])),
             newer[0].entry.eq(write.data),
             newer[0].valid.eq(write.en & (write.addr == read.addr)),
             newer[1].eq(newer[0]),
         ]
-        with m.If(write.en & (write.addr == asked)):
+        with m.If(learns):
+            m.d.sync += [
+                newer[1].entry.instrument.eq(self.learned),
+                newer[1].entry.subscribed.eq(1),
+                newer[1].valid.eq(1),
+            ]
+        with m.Elif(write.en & (write.addr == asked)):
             m.d.sync += [newer[1].entry.eq(write.data), newer[1].valid.eq(1)]
         found = Mux(newer[1].valid, newer[1].entry, answer)
         m.d.comb += [
             self.instrument.eq(found[:INSTRUMENT_BITS]),
-            self.subscribed.eq(found[INSTRUMENT_BITS] & ~beyond[1] & self.ready),
+            self.subscribed.eq(found[INSTRUMENT_BITS] & ~beyond & self.ready),
         ]
-        return beyond[1]
 
     def _learn(self, m, beyond, told):
-        """Whether the directory message whose answer is there is learned now, and its locate.
+        """Whether the directory message of three cycles ago is learned now, and its locate.
 
-        What is being `told` to the table in this cycle is not in the answer.
+        Then whether the locate of the last cycle is the same, and which of the directory messages
+        on their way may be learned.
+
+        What was being `told` to the table when the answer came is not in the answer; nor is what
+        was learned in the cycle before this. The host tells nothing while the message is judged.
         """
-        m.submodules.listings = listings = memory.Memory(
-            shape=Listing, depth=1 << INSTRUMENT_BITS, init=[]
+        asked = [Signal(Listing, name=f"asked_{k}", reset_less=True) for k in range(3)]
+        coming, before = Signal(3), Signal()  # directory messages; one was learned a cycle ago
+        just, answer, again, repeats, taken, learns, refused = (
+            Signal(name=name)
+            for name in ("just", "answer", "again", "repeats", "taken", "learns", "refused")
         )
-        write, read = listings.write_port(), listings.read_port()
-        asked = [Signal(data.StructLayout({"listing": Listing, "valid": 1})) for _ in range(2)]
         m.d.sync += [
-            asked[0].listing.symbol.eq(self.symbol),
-            asked[0].listing.locate.eq(self.locate),
-            asked[0].valid.eq(self.directory & self.learn & self.ready),
+            asked[0].symbol.eq(self.symbol),
+            asked[0].locate.eq(self.locate),
             asked[1].eq(asked[0]),
-            self.listing.eq(read.data),
+            asked[2].eq(asked[1]),
+            coming.eq(Cat(self.directory & self.learn & self.ready, coming)),
+            again.eq(asked[1].locate == self.locate),
+            repeats.eq(asked[1].locate == asked[2].locate),
+            just.eq(told.en & (told.addr == asked[1].locate[: len(told.addr)])),
+            answer.eq(self.subscribed),
+            before.eq(learns),
         ]
-        locate = asked[1].listing.locate
-        just = told.en & (told.addr == locate[: len(told.addr)]) & ~beyond
-        new = asked[1].valid & ~Mux(just, told.data.subscribed, self.subscribed)
-        taken, learns, refused = Signal(), Signal(), Signal()  # all instruments are
-        m.d.comb += [
-            learns.eq(new & ~beyond & ~taken),
-            write.en.eq(learns),
-            write.addr.eq(self.learned),
-            write.data.eq(asked[1].listing),
-            read.addr.eq(self.listing_instrument),
-            read.en.eq(1),
-        ]
-        m.d.sync += [refused.eq(new & (beyond | taken)), self.refused.eq(self.refused + refused)]
+        was = Signal()  # told with `just`
+        m.d.sync += was.eq(told.data.subscribed)
+        new = coming[2] & (beyond[2] | ~(Mux(just, was, answer) | (before & repeats)))
+        m.d.comb += learns.eq(new & ~beyond[2] & ~taken)
+        m.d.sync += [refused.eq(new & (beyond[2] | taken)), self.refused.eq(self.refused + refused)]
         with m.If(learns):
             m.d.sync += [
                 self.learned.eq(self.learned + 1),
                 taken.eq(self.learned == self._instruments - 1),
             ]
-        return learns, locate
+        self._list(m, asked[2], taken)
+        return learns, asked[2].locate, again, coming
+
+    def _list(self, m, asked, taken):
+        """Keep symbol and locate by instrument.
+
+        They are written in every cycle, at the next instrument, and count once that is taken.
+        """
+        m.submodules.listings = listings = memory.Memory(
+            shape=Listing, depth=1 << INSTRUMENT_BITS, init=[]
+        )
+        write, read = listings.write_port(), listings.read_port()
+        shown = Signal(Listing, reset_less=True)
+        m.d.comb += [
+            write.en.eq(~taken),
+            write.addr.eq(self.learned),
+            write.data.eq(asked),
+            read.addr.eq(self.listing_instrument),
+            read.en.eq(1),
+            self.listing.eq(shown),
+        ]
+        m.d.sync += shown.eq(read.data)
