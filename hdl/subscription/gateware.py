@@ -30,7 +30,7 @@ class Subscription(wiring.Component):
         A directory message of a locate that is not subscribed takes the next instrument.
     i : In(stream of `SUBSCRIBE`)
         What the host says of a locate. Not ready during the sweep nor while a directory message
-        may be learned: in the second and third cycle after it.
+        may be learned: for three cycles after it.
     listed, entry : Out(1), Out(`SUBSCRIBE`)
         What is written for a subscribed locate: a cycle after it was told, four after the directory
         message.
@@ -82,7 +82,7 @@ class Subscription(wiring.Component):
         m = Module()
         read, write = self._table(m)
         beyond = Signal(3)
-        learns, locate, again, coming = self._learn(m, beyond, write)
+        learns, locate, again, coming = self._learn(m, beyond)
         self._answer(m, read, write, beyond[1], learns & again)
         sweep = Signal(len(read.addr) + 1)
         m.d.comb += [
@@ -165,20 +165,20 @@ class Subscription(wiring.Component):
             self.subscribed.eq(found[INSTRUMENT_BITS] & ~beyond & self.ready),
         ]
 
-    def _learn(self, m, beyond, told):
+    def _learn(self, m, beyond):
         """Whether the directory message of three cycles ago is learned now, and its locate.
 
         Then whether the locate of the last cycle is the same, and which of the directory messages
         on their way may be learned.
 
-        What was being `told` to the table when the answer came is not in the answer; nor is what
-        was learned in the cycle before this. The host tells nothing while the message is judged.
+        What was learned in the cycle before this is not in the answer. The host tells nothing from
+        the message to its verdict.
         """
         asked = [Signal(Listing, name=f"asked_{k}", reset_less=True) for k in range(3)]
         coming, before = Signal(3), Signal()  # directory messages; one was learned a cycle ago
-        just, answer, again, repeats, taken, learns, refused = (
+        answer, again, repeats, taken, learns, refused = (
             Signal(name=name)
-            for name in ("just", "answer", "again", "repeats", "taken", "learns", "refused")
+            for name in ("answer", "again", "repeats", "taken", "learns", "refused")
         )
         m.d.sync += [
             asked[0].symbol.eq(self.symbol),
@@ -188,13 +188,10 @@ class Subscription(wiring.Component):
             coming.eq(Cat(self.directory & self.learn & self.ready, coming)),
             again.eq(asked[1].locate == self.locate),
             repeats.eq(asked[1].locate == asked[2].locate),
-            just.eq(told.en & (told.addr == asked[1].locate[: len(told.addr)])),
             answer.eq(self.subscribed),
             before.eq(learns),
         ]
-        was = Signal()  # told with `just`
-        m.d.sync += was.eq(told.data.subscribed)
-        new = coming[2] & (beyond[2] | ~(Mux(just, was, answer) | (before & repeats)))
+        new = coming[2] & ~(answer | (before & repeats))
         m.d.comb += learns.eq(new & ~beyond[2] & ~taken)
         m.d.sync += [refused.eq(new & (beyond[2] | taken)), self.refused.eq(self.refused + refused)]
         with m.If(learns):

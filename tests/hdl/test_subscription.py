@@ -84,9 +84,9 @@ class Run:
             )
 
 
-def answers(words, taken, learn=True):
+def answers(words, taken, learn=True, locates=LOCATES, instruments=INSTRUMENTS):
     """The model's: what is learned shows two cycles later, what the host says at once."""
-    model, out, taken, coming = Model(LOCATES, INSTRUMENTS), [], dict(taken), {}
+    model, out, taken, coming = Model(locates, instruments), [], dict(taken), {}
     for at, (locate, symbol, _) in enumerate(words):
         for record in coming.pop(at, []):
             model.learn(record)
@@ -111,6 +111,29 @@ def test_every_answer_is_the_models(seed):
     assert model.learned == INSTRUMENTS
     assert model.refused > 3
     assert len(run.taken) > 50
+
+
+def close(seed, fresh):
+    """For each new locate, five cycles about hardly anything else: directory messages and hosts."""
+    rng = random.Random(seed)
+    for locate in range(fresh):
+        for _ in range(5):
+            asked = locate if rng.random() < 0.9 else rng.randrange(fresh)
+            symbol = rng.getrandbits(64) if rng.random() < 0.5 else None
+            host = (asked, rng.getrandbits(8), rng.random() < 0.5) if rng.random() < 0.2 else None
+            yield asked, symbol, host
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_is_learned_and_told_close_by_stands_in_one_order(seed):
+    words, sizes = list(close(seed, 200)), {"locates": 256, "instruments": 160}
+    run = Run(words, **sizes)
+    model, expected = answers(words, run.taken, **sizes)
+    assert run.answers[: len(words)] == expected
+    assert run.told == {"learned": model.learned, "refused": model.refused}
+    assert run.listing == model.listing
+    assert model.learned > 100
+    assert len(run.taken) > 20
 
 
 def test_without_learn_only_the_host_subscribes():

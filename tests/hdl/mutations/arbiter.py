@@ -18,6 +18,7 @@ BOTH = f"{TESTS}arbiter.py::test_it_does_not_wait_when_the_other_line_is_ahead_t
 TAIL = f"{TESTS}arbiter.py::test_the_tail_is_missed_when_a_packet_without_messages_is_ahead"
 SESSION = f"{TESTS}arbiter.py::test_another_session_is_dropped_until_the_first_has_ended"
 FOUND = f"{TESTS}subscription.py::test_every_answer_is_the_models"
+CLOSE = f"{TESTS}subscription.py::test_what_is_learned_and_told_close_by_stands_in_one_order"
 
 #: Module, what is broken, its text, the text instead, the test that fails.
 MUTATIONS = [
@@ -123,21 +124,35 @@ MUTATIONS = [
     (
         SUBSCRIPTION,
         "what is written in the next cycle is not found",
-        "with m.If(write.en & (write.addr == asked)):",
-        "with m.If(0):",
+        "with m.Elif(write.en & (write.addr == asked)):",
+        "with m.Elif(0):",
         FOUND,
+    ),
+    (
+        SUBSCRIPTION,
+        "what is learned is found a cycle late",
+        "learns & again",
+        "C(0, 1)",
+        CLOSE,
     ),
     (
         SUBSCRIPTION,
         "learned twice in a row",
-        "Mux(just, told.data.subscribed, self.subscribed)",
-        "self.subscribed",
-        FOUND,
+        "(before & repeats)",
+        "C(0, 1)",
+        CLOSE,
+    ),
+    (
+        SUBSCRIPTION,
+        "the host tells what a message teaches in the same cycle",
+        "self.ready & ~coming.any()",
+        "self.ready & ~coming[-1]",
+        CLOSE,
     ),
     (
         SUBSCRIPTION,
         "locates beyond the table come round",
-        "beyond.eq(Cat(self.locate[len(read.addr) :].any(), beyond[0]))",
+        "beyond.eq(Cat(self.locate[len(read.addr) :].any(), beyond))",
         "beyond.eq(0)",
         FOUND,
     ),
