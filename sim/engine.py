@@ -125,13 +125,15 @@ def watch(
     words: Mapping[str, Sequence[int]],
     cycles: int,
     *,
-    settings: Mapping[str, int] | None = None,
+    driven: Mapping[str, Sequence[int]] | None = None,
 ) -> list[Cycle]:
     """What every port says in the first `cycles` cycles, nobody pausing, on Amaranth's simulator.
 
-    Outputs are ready from the start: a drawing shows the component, not our patience.
+    Outputs are ready from the start: a drawing shows the component, not our patience. `driven` are
+    values of plain inputs, one a cycle; the last stays.
     """
-    inputs, outputs, fixed = borders(component, words, settings or {})
+    driven = driven or {}
+    inputs, outputs, fixed = borders(component, words, dict.fromkeys(driven, 0))
     seen = list[Cycle]()
     player = Player(inputs, outputs, seed=0, pause=0.0, patience=cycles, asked=True)
 
@@ -139,7 +141,7 @@ def watch(
         seen.append(cycle)
         return len(seen) < cycles
 
-    _amaranth(component, player, fixed, see)
+    _amaranth(component, player, fixed, see, driven=driven)
     return seen
 
 
@@ -171,6 +173,7 @@ def _amaranth(
     settings: Mapping[str, int],
     see: Callable[[Cycle], bool] | None = None,
     wave: Path | None = None,
+    driven: Mapping[str, Sequence[int]] | None = None,
 ) -> dict[str, list[int]]:
     from amaranth.hdl import Value
     from amaranth.sim import Simulator
@@ -183,9 +186,12 @@ def _amaranth(
     async def bench(ctx: Any) -> None:
         for name, value in settings.items():
             ctx.set(bits[name], value)
-        go_on = True
+        go_on, at = True, 0
         while go_on and not player.done:
             offered, ready = player.drive()
+            for name, values in (driven or {}).items():
+                ctx.set(bits[name], values[min(at, len(values) - 1)])
+            at += 1
             for name, word in offered.items():
                 ctx.set(bits[f"{name}__valid"], word is not None)
                 ctx.set(bits[f"{name}__payload"], word or 0)

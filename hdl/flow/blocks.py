@@ -1,8 +1,11 @@
 """The blocks that can be built, placed and played by name."""
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
+
+from tapeout.hdl.flow import examples
+from tapeout.hdl.flow.examples import Example
 
 
 class Block(NamedTuple):
@@ -10,12 +13,19 @@ class Block(NamedTuple):
 
     what: str
     place: str  # module:class
-    example: Callable[[], dict[str, Sequence[int]]]  # words of each input stream
+    example: Callable[[], Example]
+    needs: Mapping[str, str] = {}  # parameters it has no value for by itself -> module:constant
 
-    def component(self) -> Any:
-        """A new one, with the widths and depths it has by itself."""
-        module, _, name = self.place.partition(":")
-        return getattr(importlib.import_module(module), name)()
+    def component(self, **parameters: int) -> Any:
+        """A new one, with the widths and depths it has by itself but for those named."""
+        needed = {name: _found(place) for name, place in self.needs.items()}
+        return _found(self.place)(**needed | parameters)
+
+
+def _found(place: str) -> Any:
+    """What `module:name` names; its module is read only now, as it needs Amaranth."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def block(name: str) -> Block:
@@ -24,43 +34,74 @@ def block(name: str) -> Block:
     Raises
     ------
     ValueError
-        "block must be one of decoder; got 'x'"
+        "block must be one of decoder, framebuffer, ...; got 'x'"
     """
     if name not in BLOCKS:
         raise ValueError(f"block must be one of {', '.join(BLOCKS)}; got {name!r}")
     return BLOCKS[name]
 
 
-def _two_messages() -> dict[str, Sequence[int]]:
-    from tapeout.hdl.itch.layout import words
-    from tapeout.hdl.itch.model import encode
-
-    added = encode("A", stock_locate=7, order_reference=42, side="B", shares=100, price=1_000_000)
-    deleted = encode("D", stock_locate=7, order_reference=42)
-    return {"i": [*words(added, 1), *words(deleted, 2)]}
-
-
-def _one_frame() -> dict[str, Sequence[int]]:
-    from tapeout.hdl.itch.model import encode
-    from tapeout.hdl.moldudp.model import frame as packet
-    from tapeout.hdl.net.layout import beats
-
-    message = encode("A", stock_locate=7, order_reference=42, side="B", shares=100, price=1_000_000)
-    udp = packet(b"SESSION", 1, [message])
-    udp = bytes(4) + (8 + len(udp)).to_bytes(2) + bytes(2) + udp
-    ipv4 = b"\x45\0" + (20 + len(udp)).to_bytes(2) + bytes(5) + b"\x11" + bytes(10) + udp
-    return {"a": beats(bytes(12) + b"\x08\0" + ipv4)}
-
-
+#: In the order of the way through the pipeline; the last is all of it.
 BLOCKS = {
     "decoder": Block(
         "the words of one ITCH message in, one record out",
         "tapeout.hdl.itch.gateware:Decoder",
-        _two_messages,
+        examples.decoder,
+    ),
+    "rgmii": Block(
+        "bytes from a gigabit PHY in, words of frames out, their checksum judged",
+        "tapeout.hdl.rgmii.gateware:Receiver",
+        examples.rgmii,
+    ),
+    "framebuffer": Block(
+        "words of frames in, the same out when the line is ready",
+        "tapeout.hdl.framebuffer.gateware:FrameBuffer",
+        examples.framebuffer,
+    ),
+    "line": Block(
+        "words of frames in, records of packets and messages out",
+        "tapeout.hdl.line.gateware:Line",
+        examples.line,
+    ),
+    "arbiter": Block(
+        "records of two lines in, each message once out",
+        "tapeout.hdl.arbiter.gateware:Arbiter",
+        examples.arbiter,
+    ),
+    "subscription": Block(
+        "stock locates in, instruments out",
+        "tapeout.hdl.subscription.gateware:Subscription",
+        examples.subscription,
+    ),
+    "orders": Block(
+        "order messages in, changes of price levels out",
+        "tapeout.hdl.orders.gateware:OrderTable",
+        examples.orders,
+    ),
+    "levels": Block(
+        "changes of price levels in, what they did to the best levels out",
+        "tapeout.hdl.levels.gateware:LevelRows",
+        examples.levels,
+    ),
+    "refill": Block(
+        "rows that ran short in, their next levels out",
+        "tapeout.hdl.refill.gateware:Refill",
+        examples.refill,
+    ),
+    "publisher": Block(
+        "messages, changes and rows in, book records out",
+        "tapeout.hdl.publisher.gateware:Publisher",
+        examples.publisher,
+        {"latency": "tapeout.hdl.levels.gateware:LATENCY"},
+    ),
+    "books": Block(
+        "messages in sequence in, book records out",
+        "tapeout.hdl.books.gateware:Books",
+        examples.books,
     ),
     "feed_handler": Block(
-        "the words of two Ethernet lines in, book records out: everything below, joined",
+        "the words of two Ethernet lines in, book records out: everything above, joined",
         "tapeout.hdl.top.gateware:FeedHandler",
-        _one_frame,
+        examples.feed_handler,
     ),
 }

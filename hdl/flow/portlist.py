@@ -17,15 +17,23 @@ def meanings(component: Any) -> dict[str, str]:
     text = inspect.getdoc(type(component)) or ""
     _, _, text = text.partition("Members\n-------\n")
     found: dict[str, str] = {}
-    name = ""
+    names: list[str] = []
     for line in text.splitlines():
-        if head := re.match(r"(\w+) : (.*)", line):
-            name, found[head[1]] = head[1], ""
-        elif line.startswith("    ") and name:
-            found[name] = f"{found[name]} {line.strip()}".strip()
+        if line.startswith("    "):
+            found |= {name: f"{found[name]} {line.strip()}".strip() for name in names}
+        elif names := _named(line):
+            found |= dict.fromkeys(names, "")
         elif line.strip():
             break
     return found
+
+
+def _named(line: str) -> list[str]:
+    """The members that a line names, as in "a, b : In(8), c : Out(1)" or "listen, learn"."""
+    if re.fullmatch(r"\w+(, \w+)*", line):
+        return line.split(", ")
+    heads: list[str] = re.findall(r"\w+(?:, \w+)*(?= : )", line)
+    return [name for head in heads for name in head.split(", ")]
 
 
 def rows(component: Any) -> list[tuple[str, str, int, str]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tapeout.errors import DataError, DeviceError
 from tapeout.files import check_writable, write_whole
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from tapeout.hdl.flow.place import Placed
 
 MISSING = "amaranth is not installed: pip install 'tapeout[hdl]'"
-DRAWN = 12  # cycles
 FILES = ("top.v", "top.il", "ports.md", "ports.csv", "timing.svg")
 
 
@@ -92,7 +91,7 @@ def _made(name: str, chosen: "Block") -> dict[str, str]:
             "top.il": as_rtlil(component),
             "ports.md": as_markdown(component, name),
             "ports.csv": as_csv(component),
-            "timing.svg": _drawn(component, name, chosen),
+            "timing.svg": _drawn(name, chosen),
         }
     except ImportError:
         raise DeviceError(MISSING) from None
@@ -100,12 +99,14 @@ def _made(name: str, chosen: "Block") -> dict[str, str]:
         raise DeviceError(str(reason)) from None
 
 
-def _drawn(component: Any, name: str, chosen: "Block") -> str:
-    """The block with its example words, nobody pausing."""
+def _drawn(name: str, chosen: "Block") -> str:
+    """The block at its example, nobody pausing."""
     from tapeout.hdl.flow.gateware import ports
     from tapeout.hdl.flow.timing_diagram import timing_diagram
     from tapeout.sim.engine import watch
 
+    example = chosen.example()
+    component = chosen.component(**example.small)
     lanes = {port.name: port.width for port in ports(component)}
-    cycles = watch(component, chosen.example(), DRAWN)
-    return timing_diagram(f"{name}: {chosen.what}", cycles, lanes)
+    cycles = watch(component, example.words, example.first + example.cycles, driven=example.driven)
+    return timing_diagram(f"{name}: {chosen.what}", cycles[example.first :], lanes)

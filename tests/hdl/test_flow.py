@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from tapeout.errors import DataError, DeviceError
-from tapeout.sim.engine import READY, engines, play
+from tapeout.sim.engine import READY, engines, play, watch
 
 pytest.importorskip("amaranth", reason="Amaranth is not installed: pip install 'tapeout[hdl]'")
 
@@ -167,8 +167,29 @@ def test_every_block_says_what_its_members_are():
     for name in BLOCKS:
         component = block(name).component()
         assert {port.member for port in seen.ports(component)} <= set(meanings(component)), name
-        assert set(block(name).example()) <= set(seen.streams(component))
+        example = block(name).example()
+        assert set(example.words) <= set(seen.streams(component)), name
+        assert set(example.driven) <= set(seen.settings(component)), name
         seen.as_rtlil(component)
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_the_drawing_of_every_block_shows_something_leave(name):
+    """An output stream offers a word, or a plain output that says so is set, within the drawing."""
+    example = block(name).example()
+    component = block(name).component(**example.small)
+    cycles = watch(component, example.words, example.first + example.cycles, driven=example.driven)
+    drawn = cycles[example.first :]
+    told = [f"{n}__valid" for n, s in seen.streams(component).items() if s.flow == "out"]
+    told += [p.name for p in seen.ports(component) if p.name in ("valid", "o_valid", "listed")]
+    assert told
+    assert any(cycle[name] for cycle in drawn for name in told), told
+    assert not any(drawn[0][name] for name in told)
+
+
+def test_a_plain_input_is_driven_a_value_a_cycle_and_the_last_stays():
+    cycles = watch(Lookup(), {"i": range(4)}, 5, driven={"base": [3, 0]})
+    assert [cycle["base"] for cycle in cycles] == [3, 0, 0, 0, 0]
 
 
 def test_a_diagram_draws_each_value_where_it_stands():

@@ -1,0 +1,1 @@
+"""Bytes that a gigabit PHY has received become words of frames."""
