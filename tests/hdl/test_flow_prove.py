@@ -6,10 +6,11 @@ import pytest
 
 pytest.importorskip("amaranth", reason="Amaranth is not installed: pip install 'tapeout[hdl]'")
 
-from amaranth.hdl import Assert, Assume, Cover, Module, Signal
-from amaranth.lib import wiring
+from amaranth.hdl import Assert, Assume, Cover, Module, Mux, Signal
+from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In
 
+from tapeout.hdl.flow.bounded import bounded
 from tapeout.hdl.flow.prove import prove
 
 pytestmark = [
@@ -64,3 +65,57 @@ def test_covers_are_reached_or_not(tmp_path):
 def test_an_unknown_mode_is_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match=r"^mode must be one of bmc, prove, cover; got 'live'$"):
         prove(None, tmp_path, mode="live")
+
+
+class Memory(wiring.Component):
+    """What is put in a word of block RAM comes out as `comes` makes of it, two cycles later."""
+
+    value: In(4)
+
+    def __init__(self, comes):
+        self.comes = comes
+        super().__init__()
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.ram = ram = memory.Memory(shape=4, depth=2, init=[3, 0])
+        write, read = ram.write_port(), ram.read_port()
+        before, cycle = [Signal(4) for _ in range(2)], Signal(2)
+        m.d.comb += [write.en.eq(1), write.addr.eq(1), write.data.eq(self.value), read.addr.eq(1)]
+        m.d.sync += [before[0].eq(self.value), before[1].eq(before[0])]
+        m.d.sync += cycle.eq(Mux(cycle == 3, 3, cycle + 1))
+        with m.If(cycle >= 2):
+            m.d.comb += Assert(read.data == self.comes(before[1]))
+        return m
+
+
+def test_one_question_in_plain_logic_has_the_answer_of_a_question_a_cycle(tmp_path):
+    """Counted by hand: after six steps of one the counter is at 6, in the cycle of number 6."""
+    assert bounded(Counter(below=6), tmp_path, depth=6).holds
+    found = bounded(Counter(below=6), tmp_path, depth=7)
+    assert (found.holds, found.cycle) == (False, 6)
+    assert [each["step"] for each in found.run][:6] == [1] * 6
+
+
+def test_the_reset_is_pressed_only_where_that_is_asked_for(tmp_path):
+    found = bounded(Counter(below=2, assuming=False), tmp_path, depth=3, resets=True)
+    assert not found.holds
+    assert not any(each["rst"] for each in bounded(Counter(3), tmp_path, depth=5).run)
+
+
+def test_block_ram_is_unrolled_with_what_it_starts_with(tmp_path):
+    assert bounded(Memory(lambda value: value), tmp_path, depth=8).holds
+    found = bounded(Memory(lambda value: value & 7), tmp_path, depth=8)
+    assert not found.holds
+    assert any(each["value"] >= 8 for each in found.run)
+
+
+def test_assumptions_that_leave_nothing_prove_nothing(tmp_path):
+    class Nothing(Counter):
+        def elaborate(self, platform):
+            m = super().elaborate(platform)
+            m.d.comb += Assume(self.step == 2)
+            return m
+
+    with pytest.raises(RuntimeError, match=r"^the assumptions leave no run of 4 cycles$"):
+        bounded(Nothing(below=1), tmp_path, depth=4)
