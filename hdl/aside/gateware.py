@@ -19,9 +19,14 @@ KEPT = (
 
 OF_A_GAP = ("sequence", "arrival_ns", "subject")  # its other fields mean nothing
 
-#: Of a record: its fields, what it reports if it changes no level, whether it names a price other
-#: than its order's, and whether it replaces an order.
-HELD = {name: RECORD[name] for name in KEPT} | {"kind": 8, "priced": 1, "replacing": 1}
+#: What a message that changes no level reports, a bit each: `OFF` of a held message.
+OFF = {kind.name.lower(): kind for kind in (*OFF_THE_BOOK.values(), Kind.GAP)}
+
+#: Of a record: its fields; which of `OFF` it is; whether it names a price other than its order's,
+#: and whether its print counts; whether it replaces an order; whether its taker sold.
+HELD = {name: RECORD[name] for name in KEPT} | dict.fromkeys(
+    (*OFF, "priced", "counts", "replacing", "sold"), 1
+)
 
 Record = data.StructLayout(RECORD)
 Held = data.StructLayout(HELD)
@@ -37,14 +42,15 @@ class Aside(wiring.Component):
     subscribed : In(1)
         Whether the message taken two cycles ago is of an instrument that is listened to.
     done : In(1)
-        The front message has had its last update.
+        The front message is not needed after the next cycle.
     front : Out(`HELD`)
         The oldest message, two cycles after the one before was done.
-    heard : Out(1)
-        Whether its instrument is listened to.
+    tells : Out(1)
+        Whether it is one of `OFF`, and a gap or of an instrument that is listened to.
 
-    Nothing is refused: who takes messages holds back while `depth` are on their way. Reset forgets
-    all of them.
+    Nothing is refused: who takes messages holds back while `depth - 1` are on their way. The RAM is
+    written in every cycle, at a place that is free, and the message counts when it is taken. Reset
+    forgets all of them.
     """
 
     taken: In(1)
@@ -52,7 +58,7 @@ class Aside(wiring.Component):
     subscribed: In(1)
     done: In(1)
     front: Out(Held)
-    heard: Out(1)
+    tells: Out(1)
 
     def __init__(self, depth=16):
         self._depth = depth
@@ -67,22 +73,8 @@ class Aside(wiring.Component):
         m.submodules.ring = ring
         write, read = ring.write_port(), ring.read_port(domain="comb")
         heard, back, front = Signal(self._depth), Signal(range(self._depth)), Signal.like(read.addr)
-        m.d.comb += [write.addr.eq(back), write.en.eq(self.taken), read.addr.eq(front)]
-        gap = (self.record.flags & Flag.GAP).any()
-        for name in KEPT:
-            blank = 0 if name in OF_A_GAP else gap
-            m.d.comb += write.data[name].eq(Mux(blank, 0, self.record[name]))
-        m.d.comb += [
-            write.data.priced.eq(self.record.type == ord("C")),
-            write.data.replacing.eq(self.record.type == ord("U")),
-        ]
-        with m.If(gap):
-            m.d.comb += write.data.kind.eq(Kind.GAP)
-        with m.Elif((self.record.flags & Flag.WELL_FORMED).any()), m.Switch(self.record.type):
-            for letter, kind in OFF_THE_BOOK.items():
-                with m.Case(ord(letter)):
-                    m.d.comb += write.data.kind.eq(kind)
-
+        m.d.comb += [write.addr.eq(back), write.en.eq(1), read.addr.eq(front)]
+        self._hold(m, write.data)
         places, asked = Signal(2 * len(back)), Signal(2)
         m.d.sync += [asked.eq(Cat(self.taken, asked[0])), places.eq(Cat(back, places))]
         with m.If(self.taken):
@@ -91,5 +83,26 @@ class Aside(wiring.Component):
             m.d.sync += heard.bit_select(places[len(back) :], 1).eq(self.subscribed)
         with m.If(self.done):
             m.d.sync += front.eq(front + 1)
-        m.d.sync += [self.front.eq(read.data), self.heard.eq(heard.bit_select(front, 1))]
+        shown, off = Signal(Held, reset_less=True), Cat(read.data[name] for name in OFF)
+        listened = heard.bit_select(front, 1) | read.data.gap
+        m.d.sync += [shown.eq(read.data), self.tells.eq(off.any() & listened)]
+        m.d.comb += self.front.eq(shown)
         return m
+
+    def _hold(self, m, held):
+        """What is kept of the record."""
+        record = self.record
+        gap = (record.flags & Flag.GAP).any()
+        well = (record.flags & Flag.WELL_FORMED).any() & ~gap
+        for name in KEPT:
+            m.d.comb += held[name].eq(Mux(0 if name in OF_A_GAP else gap, 0, record[name]))
+        for letter, kind in OFF_THE_BOOK.items():
+            m.d.comb += held[kind.name.lower()].eq(well & (record.type == ord(letter)))
+        priced = record.type == ord("C")
+        m.d.comb += [
+            held.gap.eq(gap),
+            held.priced.eq(priced),
+            held.counts.eq(~priced | (record.code == ord("Y"))),
+            held.replacing.eq(record.type == ord("U")),
+            held.sold.eq(held.trade & (record.side == ord("S"))),
+        ]

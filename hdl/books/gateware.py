@@ -69,7 +69,7 @@ class Books(wiring.Component):
         self.table = OrderTable(rows, ways, stash)
         self.levels = LevelRows(instruments)
         self.refill = Refill(instruments, rows=rows, places=self.table.in_rows, stash=stash)
-        self.publisher = Publisher(latency=LATENCY)
+        self.publisher = Publisher(LATENCY, instruments)
         super().__init__()
 
     def elaborate(self, platform):

@@ -1,10 +1,13 @@
 """Publisher: joins each message with what it did to its level, and numbers the record of it."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth import *
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from tapeout.hdl.aside.gateware import Aside, Held, Record
+from tapeout.hdl.aside.gateware import OFF, Aside, Record
 from tapeout.hdl.book.layout import Kind
 from tapeout.hdl.elastic.gateware import SmallFifo
 from tapeout.hdl.levels.layout import UPDATE
@@ -14,13 +17,29 @@ from tapeout.hdl.top.layout import BOOK_RECORD, Mark, Report
 
 RECORDS = 32  # that wait for the host
 IN_FLIGHT = 16  # records of the messages on their way, at most
-INSTRUMENTS = 1 << INSTRUMENT_BITS
-ROW = ("at", "levels", "best_price", "best_lots", "level_lots")
+FULL = Refusal.FULL.bit_length() - 1
+STAMP = ("sequence", "arrival_ns", "timestamp")  # what all records have of their message
+ROW = ("at", "levels", "best_price", "best_lots", "level_lots")  # what they have of their update
 
 Change = data.StructLayout(CHANGE)
 Update = data.StructLayout(UPDATE)
 BookRecord = data.StructLayout(BOOK_RECORD)
 Subscribe = data.StructLayout(SUBSCRIBE)
+
+#: What a change asks for, in the cycle before its update. `level`: a record of a level; `full`: of
+#: an order that was refused; `off`: of the message itself, if it reports anything. `execute`:
+#: a print follows; `follows`: any record of the message does; `enters`: it is of a replacement;
+#: `done`: the message is not needed for another change.
+Due = data.StructLayout(
+    dict.fromkeys(("level", "full", "off", "execute", "follows", "enters", "done"), 1)
+)
+#: A record but for its update: `rest` is its `level_lots` where no level changes; the marks stand
+#: under their names. `level`: the update comes in; `print`: it is as stale as the record before it.
+Draft = data.StructLayout(
+    {name: BOOK_RECORD[name] for name in BOOK_RECORD if name not in ("number", "flags", *ROW)}
+    | {"rest": 32}
+    | dict.fromkeys(("level", "print", "ask", "printable", "stale", "last"), 1)
+)
 
 
 class Publisher(wiring.Component):
@@ -32,7 +51,9 @@ class Publisher(wiring.Component):
     Parameters
     ----------
     latency : int
-        Cycles from a change to its update.
+        Cycles from a change to its update, 4 or more.
+    instruments : int
+        As in `LevelRows`.
 
     Members
     -------
@@ -51,7 +72,8 @@ class Publisher(wiring.Component):
     room : Out(1)
         Whether another message may be taken: all records of those on their way have a place.
 
-    Reset forgets all messages on their way, all records that wait and all that is stale.
+    Reset forgets all messages on their way, all records that wait and all that is stale; for
+    `instruments` cycles after it there is no room.
     """
 
     taken: In(1)
@@ -66,170 +88,194 @@ class Publisher(wiring.Component):
     o: Out(stream.Signature(BookRecord))
     room: Out(1)
 
-    def __init__(self, latency):
-        self._latency = latency
+    def __init__(self, latency, instruments=1 << INSTRUMENT_BITS):
+        self._latency, self._instruments = latency, instruments
         super().__init__()
 
     def elaborate(self, platform):
-        """Let the change wait for its update, join both with the message, pass the record on."""
+        """Draft each record before its update comes, join them, pass the record on."""
         m = Module()
         m.submodules.records = records = SmallFifo(BookRecord, RECORDS)
         m.submodules.aside = aside = Aside()
         wiring.connect(m, records.o, wiring.flipped(self.o))
-        m.d.sync += self.room.eq(records.level <= RECORDS - IN_FLIGHT)
-
         changes = [Signal(Change, name=f"change{k}", reset_less=True) for k in range(self._latency)]
-        changed = Signal(self._latency)
-        m.d.sync += changed.eq(Cat(self.changed, changed))
-        _shift(m, self.change, changes)
-        now, change = changed[-1], changes[-1]
+        changed, due, printing = Signal(self._latency), Signal(Due), Signal()
+        m.d.sync += [
+            changed.eq(Cat(self.changed, changed)),
+            *(new.eq(old) for old, new in zip([self.change, *changes[:-1]], changes, strict=True)),
+            due.eq(_due(changed[-3], changes[-3])),
+            printing.eq(due.execute),
+        ]
         m.d.comb += [
             aside.taken.eq(self.taken),
             aside.record.eq(self.record),
             aside.subscribed.eq(self.subscribed),
-            aside.done.eq(now & change.last),
+            aside.done.eq(due.done),
         ]
-        level, full = change.kind != 0, _full(change)
-        gap = aside.front.kind == Kind.GAP
-        off = ~level & ~full & (aside.front.kind != 0) & (aside.heard | gap)
-        stale = self._stale(m, changes, now & gap, now & full)
-        place = Mux(level | full, self._locate(m), aside.front.locate)
-
-        number, valid, printing = Signal(32), Signal(), Signal()
-        out = Signal(BookRecord, reset_less=True)
-        m.d.comb += [records.i.valid.eq(valid), records.i.payload.eq(out)]
-        m.d.comb += records.i.payload.number.eq(number)
-        emitted = printing | now & (level | full | off)
-        m.d.sync += [valid.eq(emitted), number.eq(number + emitted)]
-        m.d.sync += printing.eq(now & (change.kind == Kind.EXECUTE))
-
+        draft, number, emits = Signal(Draft, reset_less=True), Signal(32), Signal()
+        m.d.sync += [
+            emits.eq(printing | due.level | due.full | (due.off & aside.tells)),
+            records.i.valid.eq(emits),
+            number.eq(number + emits),
+        ]
+        m.d.sync += _of_the_message(draft, due, printing, aside.front)
+        m.d.sync += _of_the_change(draft, due, printing, aside.front, changes[-2])
+        locate = self._locate(m, changes[-4])
         with m.If(~printing):
-            m.d.sync += _stamp(out, aside.front, place)
-        self._make(m, out, printing, aside.front, change, stale)
+            m.d.sync += draft.locate.eq(Mux(due.off, aside.front.locate, locate))
+            m.d.sync += _of_the_execution(draft, due, aside.front, changes[-2])
+        with m.If(~printing | aside.front.priced):
+            m.d.sync += draft.price.eq(Mux(due.level, changes[-2].price, aside.front.price))
+        gap, lost = due.off & aside.front.gap, Signal()
+        stale = self._stale(m, changes, due)
+        m.d.sync += [
+            lost.eq(lost | gap),
+            draft.stale.eq(~printing & (due.full | stale | lost | gap)),
+        ]
+        out = Signal(BookRecord, reset_less=True)
+        m.d.sync += _joined(out, draft, self.update, self.overflowed)
+        m.d.comb += [records.i.payload.eq(out), records.i.payload.number.eq(number)]
+        self._admit(m, records)
         return m
 
-    def _make(self, m, out, printing, front, change, stale):
-        """All of the record but its stamp."""
-        held, execution = Signal(Held, reset_less=True), Signal(Change, reset_less=True)
-        m.d.sync += [held.eq(front), execution.eq(change)]
-        with m.If(printing):
-            m.d.sync += _print(out, held, execution)
-        with m.Elif(change.kind != 0):
-            m.d.sync += _level(out, front, change, self.update, stale)
-        with m.Elif(_full(change)):
-            m.d.sync += _refused(out, front, change)
-        with m.Else():
-            m.d.sync += _off_the_book(out, front, stale)
-
-    def _locate(self, m):
-        """The stock locate of the instrument whose update is here."""
-        m.submodules.locates = locates = memory.Memory(shape=16, depth=INSTRUMENTS, init=[])
+    def _locate(self, m, change):
+        """The stock locate of the change's instrument, two cycles later."""
+        m.submodules.locates = locates = memory.Memory(shape=16, depth=self._instruments, init=[])
         write, read = locates.write_port(), locates.read_port()
+        locate = Signal(16, reset_less=True)
         m.d.comb += [
             write.addr.eq(self.entry.instrument),
             write.data.eq(self.entry.locate),
             write.en.eq(self.listed),
-            read.addr.eq(self.change.instrument),
+            read.addr.eq(change.instrument),
         ]
-        stages = [Signal(16, name=f"l{k}", reset_less=True) for k in range(self._latency - 1)]
-        _shift(m, read.data, stages)
-        return stages[-1]
+        m.d.sync += locate.eq(read.data)
+        return locate
 
-    def _stale(self, m, changes, gap, full):
-        """Whether the instrument whose update is here is stale."""
-        lost, bits, said = Signal(), Signal(INSTRUMENTS), Signal()
-        m.d.sync += [lost.eq(lost | gap), said.eq(bits.bit_select(changes[-2].instrument, 1))]
-        with m.If(full | self.overflowed):
-            m.d.sync += bits.bit_select(changes[-1].instrument, 1).eq(1)
-        return lost | gap | said | self.overflowed
+    def _stale(self, m, changes, due):
+        """Whether the instrument of the change that is due is known to be stale.
+
+        A bit of block RAM says so. What is told it while or after it is read goes round it.
+        """
+        m.submodules.lost = bits = memory.Memory(
+            shape=1, depth=self._instruments, init=[], attrs={"ram_style": "block"}
+        )
+        write, read = bits.write_port(), bits.read_port()
+        full, told = Signal(), Signal()
+        at = Signal(INSTRUMENT_BITS, reset_less=True)
+        said, newer = Signal(reset_less=True), Signal(2, reset_less=True)
+        swept = Signal(range(self._instruments + 1))
+        self._clear = clear = Signal()  # every bit has been cleared
+        same = [told & (at == change.instrument) for change in changes[-4:-1]]
+        m.d.comb += [
+            read.addr.eq(changes[-4].instrument),
+            write.addr.eq(Mux(clear, at, swept)),
+            write.data.eq(clear),
+            write.en.eq(told | ~clear),
+        ]
+        m.d.sync += [
+            swept.eq(swept + ~clear),
+            clear.eq(clear | (swept == self._instruments - 1)),
+            full.eq(due.full),
+            told.eq(full | self.overflowed),
+            at.eq(changes[-1].instrument),
+            said.eq(read.data),
+            newer.eq(Cat(same[0], newer[0] | same[1])),
+        ]
+        return said | newer[1] | same[2]
+
+    def _admit(self, m, records):
+        """Whether another message may be taken; none before every instrument's bit is cleared."""
+        m.d.sync += self.room.eq((records.level <= RECORDS - IN_FLIGHT) & self._clear)
 
 
-def _shift(m, source, stages):
-    m.d.sync += [after.eq(before) for before, after in zip([source, *stages], stages, strict=False)]
+def _due(changed, change):
+    """`Due` of a change, one cycle later."""
+    level, full, execute = change.kind != 0, change.refusal[FULL], change.kind == Kind.EXECUTE
+    asks = {
+        "level": level,
+        "full": ~level & full,
+        "off": ~level & ~full,
+        "execute": execute,
+        "follows": level & (execute | ~change.last),
+        "enters": change.kind == Kind.REPLACE_IN,
+        "done": change.last,
+    }
+    return Cat(changed & asks[name] for name, _ in Due)
 
 
-def _full(change):
-    return change.refusal[Refusal.FULL.bit_length() - 1]
+def _chosen(*pairs):
+    """The value beside the condition that holds; zero if none does."""
+    return reduce(or_, (Mux(on, value, 0) for on, value in pairs))
 
 
-def _marks(**bits):
-    """The flags of a record, from one-bit values by the names of `Mark`."""
-    by_place = {mark.bit_length() - 1: bits.get(mark.name.lower(), 0) for mark in Mark}
-    return Cat(Value.cast(by_place[place])[0] for place in sorted(by_place))
-
-
-def _stamp(out, held, locate):
-    """What all records have of their message."""
-    for name in ("sequence", "arrival_ns", "timestamp"):
-        yield out[name].eq(held[name])
-    yield out.locate.eq(locate)
-
-
-def _level(out, held, change, update, stale):
-    """A level has changed; the print of an execution follows."""
-    following = (change.kind == Kind.EXECUTE) | ~change.last
-    yield [out[name].eq(update[name]) for name in ROW]
-    yield [
-        out.kind.eq(change.kind),
-        out.subject.eq(Mux(change.kind == Kind.REPLACE_IN, held.other, held.subject)),
-        out.price.eq(change.price),
-        out.lots.eq(change.lots),
-        out.detail.eq(held.mpid),
-        out.flags.eq(
-            _marks(
-                ask=change.side,
-                stale=stale,
-                incomplete=update.incomplete,
-                best=update.at == 0,
-                last=~following,
-            )
-        ),
+def _of_the_message(draft, due, printing, front):
+    """What all records have of their message, what they are about, and what marks them."""
+    auction, state = due.off & front.imbalance, due.off & front.state
+    traded = due.off & (front.trade | front.cross | front["break"])
+    order = (due.level & ~due.enters) | (due.full & ~front.replacing)
+    replacement = (due.level & due.enters) | (due.full & front.replacing)
+    subject = (
+        (order | (due.off & front.gap), front.subject),
+        (printing | replacement | traded, front.other),
+        (auction, front.shares),
+    )
+    detail = (
+        (due.level | state, front.mpid),
+        (due.off & ~front.state, front.code),
+        (auction, Cat(C(0, 8), front.side)),
+    )
+    rest = (
+        (auction, front.other[32:]),
+        (due.off & ~front.imbalance & ~front.state, front.shares[32:]),
+    )
+    return [
+        *(draft[name].eq(front[name]) for name in STAMP),
+        draft.subject.eq(_chosen(*subject)),
+        draft.detail.eq(_chosen(*detail)),
+        draft.rest.eq(_chosen(*rest)),
+        draft.level.eq(due.level),
+        draft.print.eq(printing),
+        draft.printable.eq((printing & front.counts) | (due.off & (front.trade | front.cross))),
+        draft.last.eq(~due.follows),
     ]
 
 
-def _refused(out, held, change):
-    """The order table had no room for an order."""
-    yield [out[name].eq(0) for name in (*ROW, "detail")]
-    yield [
-        out.kind.eq(Kind.STALE),
-        out.subject.eq(Mux(held.replacing, held.other, held.subject)),
-        out.price.eq(held.price),
-        out.lots.eq(held.shares[:32]),
-        out.flags.eq(_marks(stale=1, last=1)),
-    ]
+def _of_the_change(draft, due, printing, front, change):
+    """What kind of record it is."""
+    kinds = [(due.off & front[name], kind) for name, kind in OFF.items()]
+    kinds += [(printing, Report.PRINT), (due.full, Kind.STALE), (due.level, change.kind)]
+    return [draft.kind.eq(_chosen(*kinds))]
 
 
-def _off_the_book(out, held, stale):
-    """A trade, cross, break, state, imbalance or gap."""
-    imbalance, state = held.kind == Report.IMBALANCE, held.kind == Kind.STATE
-    trade, gap = held.kind == Kind.TRADE, held.kind == Kind.GAP
-    printed = trade | (held.kind == Kind.CROSS)
-    lots = Mux(imbalance, held.other, Mux(state, held.code, held.shares))
-    subject = Mux(imbalance, held.shares, Mux(gap, held.subject, Mux(state, 0, held.other)))
-    detail = Mux(imbalance, Cat(held.code, held.side), held.code)
-    yield [out[name].eq(0) for name in ROW if name != "level_lots"]
-    yield [
-        out.kind.eq(held.kind),
-        out.subject.eq(subject),
-        out.price.eq(held.price),
-        out.lots.eq(lots[:32]),
-        out.level_lots.eq(lots[32:]),
-        out.detail.eq(Mux(state, held.mpid, detail)),
-        out.flags.eq(
-            _marks(ask=trade & (held.side == ord("S")), printable=printed, stale=stale, last=1)
-        ),
-    ]
+def _of_the_execution(draft, due, front, change):
+    """What the print of an execution has, too: how much, and of which side."""
+    plain = due.full | (due.off & ~front.imbalance & ~front.state)
+    lots = (
+        (due.level, change.lots),
+        (due.off & front.imbalance, front.other[:32]),
+        (due.off & front.state, front.code),
+        (plain, front.shares[:32]),
+    )
+    sold = (due.level & change.side) | (due.off & front.sold)
+    return [draft.lots.eq(_chosen(*lots)), draft.ask.eq(sold)]
 
 
-def _print(out, held, execution):
-    """The print of the execution in `out`: its stamp and whether it is stale stay."""
-    counts = ~held.priced | (held.code == ord("Y"))
-    stale = out.flags[Mark.STALE.bit_length() - 1]
-    yield [out[name].eq(0) for name in (*ROW, "detail")]
-    yield [
-        out.kind.eq(Report.PRINT),
-        out.subject.eq(held.other),
-        out.price.eq(Mux(held.priced, held.price, execution.price)),
-        out.lots.eq(execution.lots),
-        out.flags.eq(_marks(ask=execution.side, printable=counts, stale=stale, last=1)),
+def _joined(out, draft, update, overflowed):
+    """The record: its draft, and the update of a level."""
+    level = draft.level
+    was = draft.print & out.flags[Mark.STALE.bit_length() - 1]
+    marks = {
+        Mark.ASK: draft.ask,
+        Mark.PRINTABLE: draft.printable,
+        Mark.STALE: draft.stale | overflowed | was,
+        Mark.INCOMPLETE: level & update.incomplete,
+        Mark.BEST: level & (update.at == 0),
+        Mark.LAST: draft.last,
+    }
+    return [
+        *(out[name].eq(draft[name]) for name, _ in Draft if name in BOOK_RECORD),
+        *(out[name].eq(Mux(level, update[name], 0)) for name in ROW),
+        out.level_lots.eq(Mux(level, update.level_lots, draft.rest)),
+        out.flags.eq(Cat(marks[mark] for mark in Mark)),
     ]
