@@ -13,6 +13,7 @@ from tapeout.hdl.orders.layout import (
     INSTRUMENT_BITS,
     OP,
     REFERENCE_BITS,
+    Action,
     Refusal,
     row_bits,
 )
@@ -66,7 +67,7 @@ class OrderTable(wiring.Component):
     stash : Out(array of `ENTRY`)
         Shows an answer from the cycle after.
     statistics : Out(`STATISTICS`)
-        `refused` by the bits of `Refusal`; two cycles behind.
+        `refused` by the bits of `Refusal`; three cycles behind.
 
     Reset empties the table row by row; `i` is held back meanwhile.
     """
@@ -109,7 +110,8 @@ class OrderTable(wiring.Component):
         m.submodules.recall = recall = Recall(self.result["row"].shape)
         m.submodules.room = room = Room(self.ways, self.places)
         m.submodules.verdict = verdict = Verdict()
-        past = [Signal(self.result, reset_less=True, name=f"past{k}") for k in range(PAST)]
+        held = Signal(self.result, reset_less=True)
+        past = [Signal(self.result, name="newest"), Signal(self.result, reset_less=True)]
 
         m.d.comb += [
             turns.i.payload.eq(self.i.payload),
@@ -126,14 +128,19 @@ class OrderTable(wiring.Component):
             recall.key.eq(lanes[0].key),
             recall.row.eq(lanes[0].row),
             recall.op.eq(steps[1].op),
+            ways.unless.eq(recall.same.any()),
+            stash.unless.eq(recall.any),
+            verdict.ask.eq(lanes[3].ask),
             self.scan_valid.eq(steps[3].scan),
             self.scan_entry.eq(ways.entry),
             self.stash.eq(stash.entry),
         ]
-        place = self._select(m, verdict, recall.same, lanes[3].ask.enters, past, ways, stash)
+        place, occupied = self._select(
+            m, verdict, recall.same, steps[4].past, lanes[3].ask.enters, past, ways, stash
+        )
         self._room(m, room, recall.shared, past, ways, stash)
-        self._judge(m, verdict, room, steps[4], lanes[4], place, past)
-        self._settle(m, verdict, steps[4], past[0], ways, stash)
+        self._judge(m, verdict, room, steps[4], lanes[4], place, held, past)
+        self._settle(m, verdict, steps[4], lanes[4], occupied, held, past[0], ways, stash)
         return m
 
     def _stages(self, m, turns):
@@ -148,31 +155,40 @@ class OrderTable(wiring.Component):
             lanes[2].ask.subscribed.eq(self.subscribed),
             lanes[2].ask.instrument.eq(self.instrument),
         ]
+        with m.If(steps[0].sweep):  # whatever is in the row
+            m.d.sync += lanes[1].ask.action.eq(Action.DELETE)
         return steps, lanes
 
-    def _select(self, m, verdict, same, enters, past, ways, stash):
+    def _select(self, m, verdict, same, shifts, enters, past, ways, stash):
         """The order asked for, from the newest source that has it, and its place.
 
-        A replacement that enters has none: it stays with what the probe before it found.
+        The result before the last comes with the stash's order, a cycle early. A replacement that
+        enters has none: it stays with what the probe before it found.
         """
         use = Signal(PAST, reset_less=True)
-        m.d.comb += [ways.unless.eq(same.any()), stash.unless.eq(same.any())]
         m.d.sync += use.eq(Cat(same[0], same[1] & ~same[0]))
+        older = Mux(shifts, past[0].entry.as_value(), past[1].entry.as_value())  # one cycle hence
+        m.d.comb += stash.elsewhere.eq(Mux(same[1] & ~same[0], older, 0))
         hit = Cat(ways.hit, stash.hit)
-        sources = [*zip(use, (result.entry for result in past), strict=True)]
-        sources += zip(ways.hit, ways.entry, strict=True)
-        orders = (Mux(on, order.as_value(), 0) for on, order in sources)
+        sources = [*zip(ways.hit, ways.entry, strict=True)]
+        sources += [(use[0], past[0].entry), (Const(1), stash.found)]
+        pairs = []
+        for k, two in enumerate(zip(sources[::2], sources[1::2], strict=True)):
+            pairs.append(Signal(Entry, name=f"pair{k}", attrs={"keep": 1}))
+            m.d.comb += pairs[k].eq(
+                reduce(or_, (Mux(on, order.as_value(), 0) for on, order in two))
+            )
         places = [  # what has left has none: it may be another's by now
             Mux(use[k] & result.entry.valid, result.place, 0) for k, result in enumerate(past)
         ]
         found, place = Signal(Entry, reset_less=True), Signal.like(hit, reset_less=True)
+        occupied = Signal(init=1, reset_less=True)  # `found.valid` in a register of its own
+        order = Entry(reduce(or_, (pair.as_value() for pair in pairs)))
         with m.If(~enters):
-            m.d.sync += [
-                found.eq(reduce(or_, orders, stash.found.as_value())),
-                place.eq(reduce(or_, places, hit)),
-            ]
+            m.d.sync += [found.eq(order), occupied.eq(order.valid)]
+            m.d.sync += place.eq(reduce(or_, places, hit))
         m.d.comb += verdict.found.eq(found)
-        return place
+        return place, occupied
 
     def _room(self, m, room, shared, past, ways, stash):
         """What the rows hold, and what the last results made of that."""
@@ -187,36 +203,42 @@ class OrderTable(wiring.Component):
                     (last & past[0].entry.valid) | (before & ~last & past[1].entry.valid)
                 ),
             ]
-        m.d.comb += room.stash.eq(stash.free)
+        m.d.comb += room.stash.eq(Cat(entry.valid for entry in stash.entry))
 
-    def _judge(self, m, verdict, room, step, lane, place, past):
+    def _judge(self, m, verdict, room, step, lane, place, held, past):
         """Answer, and remember the result."""
+        emptied = Signal(reset_less=True)
         m.d.comb += [
-            verdict.ask.eq(lane.ask),
+            past[0].eq(held),
+            past[0].entry.valid.eq(held.entry.valid & ~emptied),
             verdict.parent.eq(past[0].entry),
             verdict.room.eq(room.any),
         ]
         with m.If(step.past):
             m.d.sync += [
-                past[0].key.eq(lane.key),
-                past[0].row.eq(lane.row),
-                past[0].place.eq(Mux(verdict.enters, room.place, place)),
-                past[0].entry.eq(verdict.after),
-                past[0].entry.valid.eq(verdict.after.valid & ~step.sweep),
+                held.key.eq(lane.key),
+                held.row.eq(lane.row),
+                held.place.eq(Mux(verdict.enters, room.place, place)),
+                held.entry.eq(verdict.after),
+                emptied.eq(verdict.emptied),
                 past[1].eq(past[0]),
             ]
 
-    def _settle(self, m, verdict, step, newest, ways, stash):
+    def _settle(self, m, verdict, step, lane, occupied, held, newest, ways, stash):
         """Answer and write in the cycle after the verdict, when the probe of a replace is known.
 
-        Its order stays if the new reference is in use.
+        Its order stays if the new reference is in use. The stash is written in any case, if need be
+        with what it holds: less hangs on the probe.
         """
         answer, left = Signal(Change, reset_less=True), Signal()
-        write, sweep, contested, leaves, stored, gone = (Signal() for _ in range(6))
-        stays = contested & verdict.found.valid
+        judged, write, sweep, contested, leaves, stored, gone, emptied = (
+            Signal() for _ in range(8)
+        )
+        stays = contested & occupied
         m.d.sync += [
             answer.eq(verdict.change),
-            self.valid.eq(step.op & (~verdict.ask.enters | left)),
+            self.valid.eq(step.op & (~lane.ask.enters | left)),
+            judged.eq(step.op),
             write.eq(step.op & verdict.applied),
             sweep.eq(step.sweep),
             contested.eq(step.op & verdict.contested),
@@ -224,7 +246,9 @@ class OrderTable(wiring.Component):
             left.eq(leaves & ~stays),
             stored.eq(step.op & verdict.stored),
             gone.eq(step.op & verdict.gone),
+            emptied.eq(step.op & verdict.emptied),
         ]
+        rows, stashed = newest.place[: self.in_rows], newest.place[self.in_rows :]
         m.d.comb += [
             verdict.left.eq(left),
             self.o.eq(answer),
@@ -233,21 +257,21 @@ class OrderTable(wiring.Component):
             ways.put_entry.eq(newest.entry),
             stash.put_key.eq(newest.key),
             stash.put_entry.eq(newest.entry),
+            stash.put_entry.valid.eq(newest.entry.valid | stays),
+            stash.put.eq(stashed & judged.replicate(self.places)),
+            ways.put.eq(rows & (write & ~stays).replicate(self.in_rows)),
         ]
-        written = newest.place & (write & ~stays).replicate(len(newest.place))
-        m.d.comb += [
-            ways.put.eq(written[: self.in_rows] | sweep.replicate(self.in_rows)),
-            stash.put.eq(written[self.in_rows :]),
-        ]
+        with m.If(sweep):
+            m.d.comb += ways.put.eq(~0)
         with m.If(stays):
-            m.d.sync += newest.entry.valid.eq(1)
+            m.d.sync += held.entry.valid.eq(1)
             m.d.comb += [
                 self.o.kind.eq(0),
                 self.o.last.eq(1),
                 self._refusal(Refusal.REPEATED_REFERENCE).eq(1),
                 self._refusal(Refusal.ZERO_SHARES).eq(0),
             ]
-        self._count(m, stored, gone & ~stays, stash.put.any())
+        self._count(m, stored, (gone & ~stays) | emptied, stashed.any())
 
     def _refusal(self, refusal):
         """Its bit in the answer."""
@@ -255,21 +279,35 @@ class OrderTable(wiring.Component):
 
     def _count(self, m, stored, gone, stashed):
         """Statistics, a stage behind."""
-        more, less, stash = Signal(), Signal(), Signal()
-        count = self.statistics
+        count, stash = self.statistics, Signal(reset_less=True)
+        more, less, answered, refusal = Signal(), Signal(), Signal(), Signal(len(Refusal))
         m.d.sync += [
             more.eq(stored),
             less.eq(gone),
             stash.eq(stashed),
-            count.live.eq(count.live + more - less),
-            count.stashed.eq(count.stashed + (more & stash) - (less & stash)),
+            answered.eq(self.valid),
+            refusal.eq(self.o.refusal),
         ]
-        for now, most in ((count.live, count.most_live), (count.stashed, count.most_stashed)):
-            with m.If(now > most):
-                m.d.sync += most.eq(now)
+        everything = BANKS * self.ways * self.rows + self.places
+        self._hold(m, count.live, count.most_live, everything, more, less)
+        self._hold(m, count.stashed, count.most_stashed, self.places, more & stash, less & stash)
         for bit in range(len(Refusal)):
             refused = Signal(name=f"refused{bit}")
-            m.d.sync += [
-                refused.eq(self.valid & self.o.refusal[bit]),
-                count.refused[bit].eq(count.refused[bit] + refused),
-            ]
+            m.d.sync += refused.eq(answered & refusal[bit])
+            with m.If(refused):
+                m.d.sync += count.refused[bit].eq(count.refused[bit] + 1)
+
+    def _hold(self, m, live, most, places, more, less):
+        """How many of some places are taken, and how many have been at most.
+
+        There is one more or one less in two cycles, which is time to see whether they are as many
+        as ever.
+        """
+        now, peak = Signal(range(places + 1)), Signal(range(places + 1))
+        at_peak = Signal(init=1)
+        m.d.comb += [live.eq(now), most.eq(peak)]
+        m.d.sync += [
+            now.eq(now + Cat(more | less, less.replicate(len(now) - 1))),
+            at_peak.eq(now == peak),
+            peak.eq(peak + (more & at_peak)),
+        ]

@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from tapeout.hdl.orders.layout import REFERENCE_BITS
-from tapeout.hdl.stash.gateware import alike_chunks
+from tapeout.hdl.stash.alike import alike, alike_chunks
 
 PAST = 2  # ops whose results block RAM does not show yet, at one op in two cycles
 
@@ -23,8 +23,10 @@ class Recall(wiring.Component):
         The rows it names, in cycle t.
     op : In(1)
         What was asked for in cycle t - 1 was an op: later ones are told of it.
+    any : Out(1)
+        One of them named the same reference, in cycle t + 1.
     same : Out(one bit an op)
-        Which named the same reference, in cycle t + 2.
+        Which did, in cycle t + 2.
     shared : Out(array of banks, one bit an op)
         Which named the same row of a bank, in cycle t + 3.
 
@@ -39,6 +41,7 @@ class Recall(wiring.Component):
                 "key": In(REFERENCE_BITS),
                 "row": In(rows),
                 "op": In(1),
+                "any": Out(1),
                 "same": Out(PAST),
                 "shared": Out(shared),
             }
@@ -55,12 +58,17 @@ class Recall(wiring.Component):
             m.d.sync += known.eq(Cat(1, known))
             m.d.sync += [lanes[k + 1].eq(lanes[k]) for k in range(PAST)]
         shared = [Signal(self.shared.shape(), reset_less=True, name=f"shared{k}") for k in range(2)]
+        same = Signal(PAST)
+        m.d.comb += self.any.eq(same.any())
+        m.d.sync += self.same.eq(same)
         for k, past in enumerate(lanes[1:]):
-            chunks = alike_chunks(past.key, self.key)
-            alike = Signal(len(chunks), reset_less=True, name=f"alike{k}")
-            was = Signal(reset_less=True, name=f"was{k}")
-            m.d.sync += [alike.eq(chunks), was.eq(known[k]), self.same[k].eq(alike.all() & was)]
+            chunks = alike_chunks(m, past.key, self.key, known[k], f"pairs{k}")
+            whole = Signal(len(chunks), reset_less=True, name=f"alike{k}")
+            m.d.sync += whole.eq(chunks)
+            m.d.comb += same[k].eq(whole.all())
             for bank, row in enumerate(past.row):
-                m.d.sync += shared[0][bank][k].eq(known[k] & (row == self.row[bank]))
+                m.d.sync += shared[0][bank][k].eq(
+                    known[k] & alike(m, row, self.row[bank], f"rows{k}{bank}")
+                )
         m.d.sync += [shared[1].eq(shared[0]), self.shared.eq(shared[1])]
         return m

@@ -19,7 +19,7 @@ class Room(wiring.Component):
     changed, kept : In(one bit a place in the rows)
         Places that were written since, and those of them that are full now, in cycle t.
     stash : In(one bit a place in the stash)
-        The free place there, if any, in cycle t.
+        Places there that are taken, in cycle t + 1.
     place : Out(one bit a place)
         The place to take, in cycle t + 1; the rows' in the lowest bits. None where all are full.
     any : Out(1)
@@ -41,18 +41,15 @@ class Room(wiring.Component):
         )
 
     def elaborate(self, platform):
-        """Free places into a register; choose behind it."""
+        """Free places of the rows into a register; choose behind it."""
         m = Module()
         free = Signal(BANKS * self.ways, reset_less=True)
-        stash = Signal(len(self.stash), reset_less=True)
-        m.d.sync += [
-            free.eq(~((self.full & ~self.changed) | self.kept)),
-            stash.eq(self.stash),
-        ]
+        m.d.sync += free.eq(~((self.full & ~self.changed) | self.kept))
+        stash = self._lowest(~self.stash)
         banks = [free[bank * self.ways :][: self.ways] for bank in range(BANKS)]
         first, second = (self._at_least(bank) for bank in banks)
         roomier = Cat(more & ~less for more, less in zip(second, first, strict=True)).any()
-        lowest = [Cat(bank[way] & ~bank[:way].any() for way in range(self.ways)) for bank in banks]
+        lowest = [self._lowest(bank) for bank in banks]
         m.d.comb += [
             self.place.eq(
                 Cat(
@@ -61,9 +58,13 @@ class Room(wiring.Component):
                     Mux(free.any(), 0, stash),
                 )
             ),
-            self.any.eq(free.any() | stash.any()),
+            self.any.eq(free.any() | ~self.stash.all()),
         ]
         return m
+
+    def _lowest(self, free):
+        """The lowest free place."""
+        return Cat(free[place] & ~free[:place].any() for place in range(len(free)))
 
     def _at_least(self, bank):
         """Whether one place is free, two, three and so on: counts that compare without a carry."""

@@ -8,8 +8,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from tapeout.hdl.orders.layout import ENTRY, REFERENCE_BITS
+from tapeout.hdl.stash.alike import CHUNK, alike_chunks
 
-CHUNK = 8  # bits of a reference that are compared before a register
 Entry = data.StructLayout(ENTRY)
 
 
@@ -24,13 +24,13 @@ class Stash(wiring.Component):
     key : In(64)
         The reference to look for, in cycle t.
     unless : In(1)
-        It is known elsewhere, so nothing is to be found, in cycle t + 2.
+        It is known elsewhere, so nothing is to be found, in cycle t + 1.
+    elsewhere : In(`ENTRY`)
+        The order that is known elsewhere, if it is shown; else all zero; in cycle t + 2.
     hit : Out(one bit a place)
         Where it is, in cycle t + 3.
     found : Out(`ENTRY`)
         The order itself, in cycle t + 3; all zero where there is none.
-    free : Out(one bit a place)
-        A place to put an order, the lowest; none when all are taken. Knows what is put just now.
     put : In(one bit a place)
         The place to write in this cycle.
     put_key : In(64)
@@ -48,9 +48,9 @@ class Stash(wiring.Component):
             {
                 "key": In(REFERENCE_BITS),
                 "unless": In(1),
+                "elsewhere": In(Entry),
                 "hit": Out(places),
                 "found": Out(Entry),
-                "free": Out(places),
                 "put": In(places),
                 "put_key": In(REFERENCE_BITS),
                 "put_entry": In(Entry),
@@ -64,15 +64,10 @@ class Stash(wiring.Component):
         entries, hit = self.entry, Signal(self.places, reset_less=True)
         for place in range(self.places):
             self._place(m, place, hit[place])
-        valid = Cat(entry.valid for entry in entries)
-        taken = Signal(self.places)
-        m.d.comb += taken.eq(Mux(self.put_entry.valid, valid | self.put, valid & ~self.put))
-        lowest = Cat(~taken[place] & taken[:place].all() for place in range(self.places))
-        wanted = hit & (~self.unless).replicate(self.places)
         found = Signal(Entry, reset_less=True)
-        chosen = (Mux(wanted[place], entries[place].as_value(), 0) for place in range(self.places))
-        m.d.comb += [self.free.eq(lowest), self.found.eq(found)]
-        m.d.sync += [self.hit.eq(wanted), found.eq(reduce(or_, chosen))]
+        chosen = (Mux(hit[place], entries[place].as_value(), 0) for place in range(self.places))
+        m.d.comb += self.found.eq(found)
+        m.d.sync += [self.hit.eq(hit), found.eq(reduce(or_, chosen, self.elsewhere.as_value()))]
         return m
 
     def _place(self, m, place, hit):
@@ -88,12 +83,5 @@ class Stash(wiring.Component):
             ]
         m.d.comb += [self.entry[place].eq(entry), self.entry[place].valid.eq(valid)]
         alike = Signal(REFERENCE_BITS // CHUNK, reset_less=True, name=f"alike{place}")
-        was = Signal(reset_less=True, name=f"was{place}")
-        m.d.sync += [alike.eq(alike_chunks(key, self.key)), was.eq(valid)]
-        m.d.sync += hit.eq(alike.all() & was)
-
-
-def alike_chunks(one, other):
-    """Which pieces of two references are alike: half of a comparison, for a register to hold."""
-    starts = range(0, REFERENCE_BITS, CHUNK)
-    return Cat(one[at : at + CHUNK] == other[at : at + CHUNK] for at in starts)
+        m.d.sync += alike.eq(alike_chunks(m, key, self.key, valid, f"pairs{place}"))
+        m.d.sync += hit.eq(alike.all() & ~self.unless)

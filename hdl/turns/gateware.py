@@ -59,46 +59,48 @@ class Turns(wiring.Component):
     def elaborate(self, platform):
         """Registers of the first stage."""
         m = Module()
-        swept = Signal(range(self.rows + SETTLE + 1))
+        swept, empty = Signal(range(self.rows + SETTLE + 1)), Signal()
         ready, probe, enter = Signal(), Signal(), Signal()
+        load = Signal(init=1, reset_less=True)  # whenever `ready`; a register of its own
         taken = self.i.valid & ready
-        idle, sweeping = ~(taken | probe | enter), swept != self.rows + SETTLE
+        idle = ~(taken | probe | enter)
         step, lane = Signal(STEP), Signal.like(self.lane, reset_less=True)
         m.d.comb += [
             self.i.ready.eq(ready),
-            self.scan_taken.eq(idle & ~sweeping),
+            self.scan_taken.eq(idle & empty),
             self.step.eq(step),
             self.lane.eq(lane),
         ]
+        with m.If(swept != self.rows + SETTLE):
+            m.d.sync += swept.eq(swept + 1)
         m.d.sync += [
-            swept.eq(swept + sweeping),
+            empty.eq(swept == self.rows + SETTLE),
             probe.eq(taken & (self.i.payload.action == Action.REPLACE)),
             enter.eq(probe),
-            ready.eq(idle & ~sweeping),
+            ready.eq(idle & empty),
+            load.eq(idle),
             step.op.eq(taken | enter),
             step.scan.eq(self.scan_taken),
             step.sweep.eq(swept < self.rows),
             step.past.eq(taken | enter | (swept < self.rows)),
         ]
-        other = Signal(REFERENCE_BITS, reset_less=True)
-        self._load(m, lane, other, ready, probe, enter)
-        for bank in range(BANKS):
-            with m.If(taken):
-                m.d.sync += lane.row[bank].eq(self._row(self.i.payload.reference, bank))
-            with m.Elif(probe):
-                m.d.sync += lane.row[bank].eq(self._row(other, bank))
-            with m.Elif(~enter):
-                m.d.sync += lane.row[bank].eq(Mux(sweeping, swept, self.scan_row))
+        self._load(m, lane, load, enter)
+        other = Signal.like(lane.row, reset_less=True, name="other_row")
+        with m.If(load):
+            m.d.sync += other.eq(self._rows(self.i.payload.other))
+        spare = Mux(empty, self.scan_row, swept[: len(self.scan_row)]).replicate(BANKS)
+        wanted = Mux(probe | enter, other.as_value(), spare)
+        m.d.sync += lane.row.eq(Mux(taken, self._rows(self.i.payload.reference), wanted))
         return m
 
-    def _load(self, m, lane, other, ready, probe, enter):
-        """An op, or nothing that matters; then the other reference of a replace."""
+    def _load(self, m, lane, load, enter):
+        """An op, or nothing that matters; behind it the other reference, for a replace."""
         op, ask = self.i.payload, lane.ask
-        m.d.sync += ask.enters.eq(enter)
-        with m.If(ready):
+        other = Signal(REFERENCE_BITS, reset_less=True)
+        m.d.sync += [ask.enters.eq(enter), lane.key.eq(Mux(load, op.reference, other))]
+        with m.If(load):
             m.d.sync += [
                 other.eq(op.other),
-                lane.key.eq(op.reference),
                 ask.action.eq(op.action),
                 ask.sided.eq((op.side == ord("B")) | (op.side == ord("S"))),
                 ask.ask.eq(op.side == ord("S")),
@@ -106,10 +108,8 @@ class Turns(wiring.Component):
                 ask.shares.eq(op.shares),
                 ask.price.eq(op.price),
             ]
-        with m.Elif(probe):
-            m.d.sync += lane.key.eq(other)
 
-    def _row(self, key, bank):
-        """The row number of a reference."""
-        bits = taps(row_bits(self.rows), bank)
+    def _rows(self, key):
+        """The row numbers of a reference, one in each bank."""
+        bits = [bit for bank in range(BANKS) for bit in taps(row_bits(self.rows), bank)]
         return Cat(reduce(xor, (key[at] for at in bit)) for bit in bits)

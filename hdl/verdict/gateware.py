@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from tapeout.hdl.book.layout import Kind
 from tapeout.hdl.orders.layout import CHANGE, ENTRY, INSTRUMENT_BITS, Action, Refusal
+from tapeout.hdl.stash.alike import alike
 
 #: An op on its way through the table: half of a replace where `enters`, which puts the new order.
 ASK = data.StructLayout(
@@ -21,11 +22,37 @@ ASK = data.StructLayout(
         "instrument": INSTRUMENT_BITS,
     }
 )
+#: What is to be done, told by the op alone: known in the cycle before the order it names.
+RULE = data.StructLayout(
+    {
+        "kind": Kind,  # what it does to a level if it is applied
+        "add": 1,
+        "heard": 1,  # an add, of a side, that somebody listens to
+        "new": 1,  # and has shares
+        "enters": 1,  # the second half of a replace
+        "take": 1,  # some shares, one or more
+        "leaves": 1,  # the first half of a replace
+        "ends": 1,  # what leaves or is deleted
+        "named": 1,  # an order is named
+        "asked": 1,  # and somebody listens to it
+        "nothing": 1,  # and no shares are
+        "fresh": 1,  # an order is brought, in either way
+        "own": 1,  # the instrument is told, no order's
+        "sideless": 1,  # an add of no side that somebody listens to
+    }
+)
 Change, Entry = data.StructLayout(CHANGE), data.StructLayout(ENTRY)
+KINDS = {
+    Action.ADD: Kind.ADD,
+    Action.EXECUTE: Kind.EXECUTE,
+    Action.CANCEL: Kind.CANCEL,
+    Action.DELETE: Kind.DELETE,
+    Action.REPLACE: Kind.REPLACE_OUT,
+}
 
 
 class Verdict(wiring.Component):
-    """The rules of `tapeout.hdl.orders.model.Orders`, without a register: all in one cycle.
+    """The rules of `tapeout.hdl.orders.model.Orders`: the order named is judged in one cycle.
 
     Of a replace whose new reference is in use the verdict knows nothing yet: it lets the order
     leave, and says so with `contested`.
@@ -33,12 +60,13 @@ class Verdict(wiring.Component):
     Members
     -------
     ask : In(`ASK`)
+        In cycle t - 1; all else in cycle t.
     found : In(`ENTRY`)
-        The order named, `valid` where there is one.
+        The order named, `valid` where there is one; all zero where there is none.
     parent : In(`ENTRY`)
         Where a replacement enters, the order that left for it.
     left : In(1)
-        It has left, so that the replacement may enter.
+        It has left, so that the replacement may enter; there is no order of its reference then.
     room : In(1)
         There is a place for one more order.
     after : Out(`ENTRY`)
@@ -46,12 +74,16 @@ class Verdict(wiring.Component):
     enters : Out(1)
         That is a new order, and wants a new place.
     stored, gone, applied : Out(1)
-        An order more, an order less; something to write.
+        An order more, an order less but for `emptied`; something to write.
+    emptied : Out(1)
+        All shares are taken; `after` does not know that yet, since it is known late.
     contested : Out(1)
         An order is named to be replaced.
     leaves : Out(1)
         It is gone to be replaced.
     change : Out(`CHANGE`)
+
+    Nothing is reset: there is no verdict of what was not asked.
     """
 
     ask: In(ASK)
@@ -64,6 +96,7 @@ class Verdict(wiring.Component):
     stored: Out(1)
     gone: Out(1)
     applied: Out(1)
+    emptied: Out(1)
     contested: Out(1)
     leaves: Out(1)
     change: Out(Change)
@@ -71,47 +104,76 @@ class Verdict(wiring.Component):
     def elaborate(self, platform):
         """Decide, then do."""
         m = Module()
-        ask, order = self.ask, self.found
-        replace = ask.action == Action.REPLACE
-        new = replace & ask.enters & self.left
-        add, delete = ask.action == Action.ADD, ask.action == Action.DELETE
-        take = (ask.action == Action.EXECUTE) | (ask.action == Action.CANCEL)
-        takes, heard = take & order.valid & ~ask.empty, add & ask.subscribed & ask.sided
-        too_many, all_of_it, welcome = (Signal() for _ in range(3))
+        ask, rule = Signal(ASK, reset_less=True), Signal(RULE, reset_less=True)
+        m.d.sync += ask.eq(self.ask)
+        self._rule(m, ask, rule)
+        order = self.found
+        less, welcome, reduced = Signal(33), Signal(), Signal()
+        too_many, equal = less[32], alike(m, ask.shares, order.shares, "shares")
         m.d.comb += [
-            too_many.eq(ask.shares > order.shares),
-            all_of_it.eq(ask.shares >= order.shares),
-            welcome.eq((heard & ~order.valid & ~ask.empty) | new),
+            less.eq(order.shares - ask.shares),
+            welcome.eq((rule.new & ~order.valid) | (rule.enters & self.left)),
+            reduced.eq((rule.ends | rule.take) & order.valid),
             self.stored.eq(welcome & self.room),
-            self.contested.eq(replace & ~ask.enters & order.valid),
-            self.leaves.eq(self.contested & ~ask.empty),
-            self.gone.eq(self.leaves | (delete & order.valid) | (takes & all_of_it)),
-            self.applied.eq(self.stored | self.gone | takes),
-            self.enters.eq(new | (add & ~order.valid)),
+            self.contested.eq(rule.leaves & order.valid),
+            self.leaves.eq(rule.leaves & rule.ends & order.valid),
+            self.gone.eq(rule.ends & order.valid),
+            self.emptied.eq(rule.take & order.valid & (too_many | equal)),
+            self.applied.eq(self.stored | reduced),
+            self.enters.eq((rule.enters & self.left) | (rule.add & ~order.valid)),
         ]
-        self._after(m, new, take & ~ask.empty)
-        self._change(m, ~add & ~ask.enters & ~(take & ~too_many))
-        named = take | delete | (replace & ~ask.enters)
-        wrong = ~ask.subscribed | (ask.instrument != order.instrument)
-        nothing = ask.empty & ((heard & ~order.valid) | (take & order.valid) | self.contested)
+        self._after(m, ask, rule, less)
+        self._change(m, ask, rule, too_many & ~rule.fresh)
+        wrong = (rule.named & ~rule.asked) | (rule.named & (ask.instrument != order.instrument))
         faults = {
-            Refusal.UNKNOWN_REFERENCE: named & ~order.valid & ask.subscribed,
-            Refusal.REPEATED_REFERENCE: heard & order.valid,
-            Refusal.TOO_MANY_SHARES: take & order.valid & too_many,
-            Refusal.ZERO_SHARES: nothing,
-            Refusal.BAD_SIDE: add & ask.subscribed & ~ask.sided,
-            Refusal.WRONG_INSTRUMENT: named & order.valid & wrong,
+            Refusal.UNKNOWN_REFERENCE: rule.asked & ~order.valid,
+            Refusal.REPEATED_REFERENCE: rule.heard & order.valid,
+            Refusal.TOO_MANY_SHARES: rule.take & order.valid & too_many,
+            Refusal.ZERO_SHARES: (rule.nothing & order.valid)
+            | (rule.heard & ~rule.new & ~order.valid),
+            Refusal.BAD_SIDE: rule.sideless,
+            Refusal.WRONG_INSTRUMENT: order.valid & wrong,
             Refusal.FULL: welcome & ~self.room,
         }
         m.d.comb += self.change.refusal.eq(Cat(faults[refusal] for refusal in Refusal))
         return m
 
-    def _after(self, m, new, takes):
+    def _rule(self, m, judged, rule):
+        """What the op alone tells, into registers; what leaves as a whole has the most shares."""
+        ask, kind = self.ask, Signal(Kind)
+        with m.Switch(ask.action):
+            for action, change in KINDS.items():
+                with m.Case(action):
+                    m.d.comb += kind.eq(change)
+        add, delete = ask.action == Action.ADD, ask.action == Action.DELETE
+        take = (ask.action == Action.EXECUTE) | (ask.action == Action.CANCEL)
+        leaves = (ask.action == Action.REPLACE) & ~ask.enters
+        named, heard = take | delete | leaves, add & ask.subscribed & ask.sided
+        m.d.sync += [
+            rule.kind.eq(Mux(ask.enters, Kind.REPLACE_IN, kind)),
+            rule.add.eq(add),
+            rule.heard.eq(heard),
+            rule.new.eq(heard & ~ask.empty),
+            rule.enters.eq(ask.enters),
+            rule.take.eq(take & ~ask.empty),
+            rule.leaves.eq(leaves),
+            rule.ends.eq(delete | (leaves & ~ask.empty)),
+            rule.named.eq(named),
+            rule.asked.eq(named & ask.subscribed),
+            rule.nothing.eq((take | leaves) & ask.empty),
+            rule.fresh.eq(add | ask.enters),
+            rule.own.eq(add | (ask.action == Action.NONE)),
+            rule.sideless.eq(add & ask.subscribed & ~ask.sided),
+        ]
+        with m.If(delete | leaves):
+            m.d.sync += judged.shares.eq(~0)
+
+    def _after(self, m, ask, rule, less):
         """The order afterwards; where nothing is applied, the order as it was."""
-        ask, order, after = self.ask, self.found, self.after
+        order, after = self.found, self.after
         m.d.comb += [
             after.eq(order),
-            after.valid.eq(self.stored | (order.valid & ~self.gone & ~new)),
+            after.valid.eq(self.stored | (order.valid & ~self.gone)),
         ]
         with m.If(self.enters):
             m.d.comb += [after.shares.eq(ask.shares), after.price.eq(ask.price)]
@@ -119,29 +181,17 @@ class Verdict(wiring.Component):
                 after.side.eq(Mux(ask.enters, self.parent.side, ask.ask)),
                 after.instrument.eq(Mux(ask.enters, self.parent.instrument, ask.instrument)),
             ]
-        with m.Elif(takes):
-            m.d.comb += after.shares.eq(order.shares - ask.shares)
+        with m.Elif(rule.take):
+            m.d.comb += after.shares.eq(less)
 
-    def _change(self, m, all_shares):
+    def _change(self, m, ask, rule, all_shares):
         """The change of the level; `all_shares` of the order where it leaves as a whole."""
-        ask, change, kind = self.ask, self.change, Signal(Kind)
-        with m.Switch(ask.action):
-            with m.Case(Action.EXECUTE):
-                m.d.comb += kind.eq(Kind.EXECUTE)
-            with m.Case(Action.CANCEL):
-                m.d.comb += kind.eq(Kind.CANCEL)
-            with m.Case(Action.DELETE):
-                m.d.comb += kind.eq(Kind.DELETE)
-            with m.Case(Action.REPLACE):
-                m.d.comb += kind.eq(Mux(ask.enters, Kind.REPLACE_IN, Kind.REPLACE_OUT))
-            with m.Default():
-                m.d.comb += kind.eq(Kind.ADD)
+        change = self.change
+        told = Mux(rule.enters, self.parent.instrument, self.found.instrument)
         m.d.comb += [
-            change.kind.eq(Mux(self.applied, kind, 0)),
+            change.kind.eq(rule.kind & self.applied.replicate(len(rule.kind))),
             change.side.eq(self.after.side),
-            change.instrument.eq(
-                Mux(ask.action == Action.NONE, ask.instrument, self.after.instrument)
-            ),
+            change.instrument.eq(Mux(rule.own, ask.instrument, told)),
             change.price.eq(self.after.price),
             change.lots.eq(Mux(all_shares, self.found.shares, ask.shares)),
             change.last.eq(~self.leaves),

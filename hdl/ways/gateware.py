@@ -5,9 +5,10 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from tapeout.hdl.orders.layout import ENTRY, REFERENCE_BITS, row_bits
+from tapeout.hdl.stash.alike import alike
 
 BANKS = 2
-HALVES = 2  # of a tag: each is compared before a register
+PIECES = 4  # of a tag: each is compared before a register
 Entry = data.StructLayout(ENTRY)
 
 
@@ -64,25 +65,27 @@ class Ways(wiring.Component):
         """One RAM a place."""
         m = Module()
         for bank in range(BANKS):
-            written = Signal(self.ways)
-            with m.If(self.row[bank] == self.put_row[bank]):
-                m.d.comb += written.eq(self.put[bank * self.ways :][: self.ways])
+            meets = Signal(reset_less=True, name=f"meets{bank}")
+            m.d.sync += meets.eq(alike(m, self.row[bank], self.put_row[bank], f"rows{bank}"))
             for way in range(self.ways):
-                self._place(m, bank, bank * self.ways + way, written[way])
+                self._place(m, bank, bank * self.ways + way, meets)
         return m
 
-    def _place(self, m, bank, place, written):
+    def _place(self, m, bank, place, meets):
         """RAM, the register behind it, and the comparison."""
         ram = memory.Memory(shape=self.word, depth=self.rows, init=[])
         m.submodules[f"ram{place}"] = ram
         write, read = ram.write_port(), ram.read_port()
         word = Signal(self.word, reset_less=True, name=f"word{place}")
-        doubtful = Signal(2, reset_less=True, name=f"doubtful{place}")
-        valid = word.entry.valid & ~doubtful[1]
-        alike = Signal(HALVES, reset_less=True, name=f"alike{place}")
+        written = Signal(reset_less=True, name=f"written{place}")
+        doubtful = Signal(reset_less=True, name=f"doubtful{place}")
+        valid = word.entry.valid & ~doubtful
+        pieces = Signal(PIECES, reset_less=True, name=f"alike{place}")
+        hit = Signal(name=f"hit{place}", attrs={"keep": 1})  # much hangs on it: not to be merged
         sought = Signal(reset_less=True, name=f"sought{place}")
         m.d.comb += [
-            self.hit[place].eq(alike.all() & sought),
+            hit.eq(pieces.all() & sought),
+            self.hit[place].eq(hit),
             write.en.eq(self.put[place]),
             write.addr.eq(self.put_row[bank]),
             write.data.entry.eq(self.put_entry),
@@ -90,10 +93,16 @@ class Ways(wiring.Component):
             read.addr.eq(self.row[bank]),
         ]
         m.d.sync += [
-            doubtful.eq(Cat(written, doubtful)),
+            written.eq(self.put[place]),
+            doubtful.eq(written & meets),
             word.eq(read.data),
             self.entry[place].eq(word.entry),
             self.entry[place].valid.eq(valid),
-            alike.eq(Cat(word.tag[at::HALVES] == self.tag[at::HALVES] for at in range(HALVES))),
+            pieces.eq(
+                Cat(
+                    alike(m, word.tag[at::PIECES], self.tag[at::PIECES], f"pairs{place}_{at}")
+                    for at in range(PIECES)
+                )
+            ),
             sought.eq(valid & ~self.unless),
         ]

@@ -18,6 +18,7 @@ ANSWERS = "tests/hdl/test_orders.py"
 SCANS = "tests/hdl/test_orders_scan.py"
 NEAR = f"{ANSWERS}::test_each_op_sees_what_the_ones_before_it_left_however_few_cycles_ago"
 MODEL = f"{ANSWERS}::test_answers_are_the_models"
+RESET = f"{ANSWERS}::test_reset_in_mid_stream_empties_the_table"
 CROWD = f"{ANSWERS}::test_references_of_one_row_in_both_banks_crowd_each_other_out"
 
 MUTATIONS = [
@@ -31,15 +32,15 @@ MUTATIONS = [
     Mutation(
         TABLE,
         "the result before the last is not recalled",
-        "use.eq(Cat(same[0], same[1] & ~same[0]))",
-        "use.eq(Cat(same[0], 0))",
+        "Mux(same[1] & ~same[0], older, 0)",
+        "0",
         NEAR,
     ),
     Mutation(
         TABLE,
         "of two results of one order both are taken",
-        "use.eq(Cat(same[0], same[1] & ~same[0]))",
-        "use.eq(Cat(same[0], same[1]))",
+        "Mux(same[1] & ~same[0], older, 0)",
+        "Mux(same[1], older, 0)",
         NEAR,
     ),
     Mutation(
@@ -52,9 +53,30 @@ MUTATIONS = [
     Mutation(
         TABLE,
         "an order stays out although its replacement was refused",
-        "newest.entry.valid.eq(1)",
-        "newest.entry.valid.eq(0)",
+        "held.entry.valid.eq(1)",
+        "held.entry.valid.eq(0)",
         NEAR,
+    ),
+    Mutation(
+        TABLE,
+        "the order of a refused replace leaves the stash",
+        "newest.entry.valid | stays",
+        "newest.entry.valid",
+        CROWD,
+    ),
+    Mutation(
+        TABLE,
+        "a sweep leaves what is in the row",
+        "lanes[1].ask.action.eq(Action.DELETE)",
+        "lanes[1].ask.action.eq(Action.NONE)",
+        RESET,
+    ),
+    Mutation(
+        TABLE,
+        "the most orders are counted as if none had left",
+        "more & at_peak",
+        "more",
+        f"{SCANS}::test_statistics_count_what_the_model_refused_and_holds",
     ),
     Mutation(
         TABLE,
@@ -87,22 +109,29 @@ MUTATIONS = [
     Mutation(
         "hdl/ways/gateware.py",
         "a word that is read while it is written is shown",
-        "word.entry.valid & ~doubtful[1]",
+        "word.entry.valid & ~doubtful",
         "word.entry.valid",
         f"{SCANS}::test_a_scan_shows_all_that_was_answered_when_it_was_taken",
     ),
     Mutation(
         "hdl/stash/gateware.py",
         "the stash answers although the order is recalled",
-        "hit & (~self.unless).replicate(self.places)",
-        "hit",
+        "alike.all() & ~self.unless",
+        "alike.all()",
         CROWD,
     ),
     Mutation(
-        "hdl/stash/gateware.py",
-        "a place of the stash is given away twice",
-        "Mux(self.put_entry.valid, valid | self.put, valid & ~self.put)",
-        "valid",
+        "hdl/room/gateware.py",
+        "one order fills the stash",
+        "free.any() | ~self.stash.all()",
+        "free.any() | ~self.stash.any()",
+        CROWD,
+    ),
+    Mutation(
+        "hdl/room/gateware.py",
+        "an order takes every free place",
+        "free[place] & ~free[:place].any()",
+        "free[place]",
         CROWD,
     ),
     Mutation(
@@ -115,8 +144,22 @@ MUTATIONS = [
     Mutation(
         "hdl/verdict/gateware.py",
         "an execution of all that rests is too much",
-        "too_many.eq(ask.shares > order.shares)",
-        "too_many.eq(ask.shares >= order.shares)",
+        "rule.take & order.valid & too_many",
+        "self.emptied",
+        MODEL,
+    ),
+    Mutation(
+        "hdl/verdict/gateware.py",
+        "an order stays when all of its shares are taken",
+        "too_many | equal",
+        "too_many",
+        MODEL,
+    ),
+    Mutation(
+        "hdl/verdict/gateware.py",
+        "what is deleted has the shares of the message",
+        "judged.shares.eq(~0)",
+        "judged.shares.eq(self.ask.shares)",
         MODEL,
     ),
     Mutation(
@@ -138,7 +181,7 @@ MUTATIONS = [
         "the last row is not swept",
         "step.sweep.eq(swept < self.rows)",
         "step.sweep.eq(swept < self.rows - 1)",
-        f"{ANSWERS}::test_reset_in_mid_stream_empties_the_table",
+        RESET,
     ),
     Mutation(
         "hdl/orders/layout.py",
