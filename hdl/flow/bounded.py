@@ -26,6 +26,7 @@ opt -full
 chformal -lower
 chformal -cover -remove
 setattr -unset keep w:*
+setundef -anyseq
 opt -full
 dffunmap
 simplemap
