@@ -1,4 +1,4 @@
-"""Refills in gateware: brings the next level to each row that ran short."""
+"""Refills in gateware: brings the next levels to each row that ran short."""
 
 from functools import reduce
 from operator import or_
@@ -18,17 +18,21 @@ STRIDE = 16
 
 
 class Refill(wiring.Component):
-    """Looks for rows that are incomplete and brings them their next level, one scan for each.
+    """Looks for rows that are incomplete and brings them their next levels, one scan for each.
 
     All rows are visited in turn, for ever. The row that an update last said to be incomplete is
     visited out of turn, but `STRIDE` rows come in turn after each scan, so that no row waits for
-    ever. A visit looks at the row. If it is incomplete, a scan of the order table finds the best
-    price beyond the last known level and its lots, or that there is none, and that is offered. The
-    level rows drop the offer if a change after the look has altered what lies beyond the row.
+    ever. A visit looks at the row. If it is incomplete, a scan of the order table finds up to
+    `prices` prices beyond the last known level, with their lots, and these are offered, best first,
+    until the row is complete; then, if there were fewer, that there is none. The level rows drop
+    each offer if a change after the look has altered what lies beyond the row.
 
     What was changed before the look has to be in the table when the scan begins, and what the scan
-    has seen of later changes has to be in the rows when its level comes. Looking and weighing take
-    long enough for that if a change is written at most six cycles before or after it is told.
+    has seen of later changes has to be in the rows when its first level comes. A change may be
+    written at most six cycles before or after it is told: a look is answered five cycles after its
+    turn in the rows and the first row of orders is read two later; an offer has its turn nine
+    cycles or more after the last row of orders was read, and six or more after the stash was, for
+    which the scan lingers.
 
     Members
     -------
@@ -42,9 +46,9 @@ class Refill(wiring.Component):
     Reset begins with the first row again.
     """
 
-    def __init__(self, instruments=256, levels=LEVELS, rows=512, places=8, stash=8):
-        self.visits = range(2 * instruments)
-        self.scan = Scan(rows, places, stash)
+    def __init__(self, instruments=256, levels=LEVELS, rows=512, places=8, stash=8, prices=4):
+        self.visits, self.prices = range(2 * instruments), prices
+        self.scan = Scan(rows, places, stash, prices)
         ports = ("scan_row", "scan_taken", "scan_entry", "stash")
         super().__init__({
             "o": Out(stream.Signature(Asked)),
@@ -65,40 +69,48 @@ class Refill(wiring.Component):
             scan.stash.eq(self.stash),
             Cat(scan.side, scan.instrument).eq(visited),
         ]
-        visit = self._visit(m, scan)
+        offer = Signal(range(self.prices), reset_less=True)
+        found = scan.found[offer]
+        visit = self._visit(m, scan, found, offer)
         looks, offers = visit.ongoing("LOOK"), visit.ongoing("OFFER")
         m.d.comb += [
             self.o.valid.eq(looks | offers),
             self.o.payload.row.eq(visited),
             self.o.payload.look.eq(looks),
-            self.o.payload.append.eq(offers & scan.found),
-            self.o.payload.none.eq(offers & ~scan.found),
-            self.o.payload.overflowed.eq(scan.overflowed),
-            self.o.payload.price.eq(scan.price),
-            self.o.payload.lots.eq(scan.lots),
+            self.o.payload.append.eq(offers & found.known),
+            self.o.payload.none.eq(offers & ~found.known),
+            self.o.payload.overflowed.eq(found.overflowed),
+            self.o.payload.price.eq(found.price ^ (~scan.side).replicate(32)),
+            self.o.payload.lots.eq(found.lots),
         ]
         self._bound(m, scan)
         self._choose(m, visited, choosing=visit.ongoing("CHOOSE"), ending=visit.ongoing("END"))
         return m
 
-    def _visit(self, m, scan):
+    def _visit(self, m, scan, found, offer):
         """From one choice of a row to the next."""
+        refilled, short = Signal(), Signal()  # an answer has come; its row is still incomplete
+        m.d.sync += [refilled.eq(self.refilled), short.eq(self.update.incomplete)]
         with m.FSM() as visit:
             with m.State("CHOOSE"):
                 m.next = "LOOK"
             with m.State("LOOK"), m.If(self.o.ready):
                 m.next = "SEE"
-            with m.State("SEE"), m.If(self.refilled):
+            with m.State("SEE"), m.If(refilled):
+                m.d.sync += offer.eq(0)
                 m.next = "CHOOSE"
-                with m.If(self.update.incomplete):
+                with m.If(short):
                     m.d.comb += scan.start.eq(1)
                     m.next = "SCAN"
             with m.State("SCAN"), m.If(scan.done):
                 m.next = "OFFER"
             with m.State("OFFER"), m.If(self.o.ready):
                 m.next = "END"
-            with m.State("END"), m.If(self.refilled):
+            with m.State("END"), m.If(refilled):
+                m.d.sync += offer.eq(offer + 1)
                 m.next = "CHOOSE"
+                with m.If(short & found.known & (offer != self.prices - 1)):
+                    m.next = "OFFER"
         return visit
 
     def _bound(self, m, scan):
@@ -106,7 +118,8 @@ class Refill(wiring.Component):
         levels = self.row.levels
         known = Cat(level.known for level in levels)
         ends = known & ~(known >> 1)
-        last = (Mux(end, level.price, 0) for end, level in zip(ends, levels, strict=True))
+        turn = (~self.scan.side).replicate(32)
+        last = (Mux(end, level.price ^ turn, 0) for end, level in zip(ends, levels, strict=True))
         bound, bounded = Signal(32, reset_less=True), Signal(reset_less=True)
         with m.If(self.refilled):
             m.d.sync += [bound.eq(reduce(or_, last)), bounded.eq(levels[0].known)]

@@ -1,4 +1,4 @@
-"""Scan in gateware: reads the whole order table and finds the best price beyond a bound."""
+"""Scan in gateware: reads the whole order table and finds the next best prices beyond a bound."""
 
 from functools import reduce
 from operator import or_
@@ -10,16 +10,22 @@ from amaranth.lib.wiring import In, Out
 from tapeout.hdl.orders.layout import ENTRY
 
 Entry = data.StructLayout(ENTRY)
+#: A price and the sum of its lots, which may need more than 32 bits.
+Found = data.StructLayout({"price": 32, "lots": 32, "overflowed": 1, "known": 1})
 #: Cycles from the slot in which a row of orders is read to its entries.
 DELAY = 4
+#: Cycles from the look at the stash to `done`, at least.
+LINGER = 5
 
 
 class Scan(wiring.Component):
-    """Finds the best price beyond a bound, among all orders of one side of one instrument.
+    """Finds the best prices beyond a bound, among all orders of one side of one instrument.
 
-    Reads one row of the table every second cycle at best, in slots that nobody else needs, and the
-    stash at the end. A row in which there are such orders is worked off, three cycles an order,
-    before the reading goes on behind it: what was read ahead is read again.
+    Reads one row of the table in every slot that nobody else needs, and the stash at the end. An
+    order that is meant takes two cycles. What is read behind a row with such orders is dropped and
+    read again.
+
+    All bits of a bid's price are turned here, of `bound` and `found`, too: less is better.
 
     Members
     -------
@@ -28,9 +34,9 @@ class Scan(wiring.Component):
     side : In(1), instrument : In(8), bound : In(32), bounded : In(1)
         If `bounded`, only prices worse than `bound` count.
     done : Out(1)
-        For one cycle. The next four then stand until `start`.
-    found : Out(1), price : Out(32), lots : Out(32), overflowed : Out(1)
-        The best price, if there is one, and the sum of its lots; it may need more than 32 bits.
+        For one cycle. `found` then stands until `start`.
+    found : Out(array of `Found`)
+        The best prices, best first, as far as there are any.
     scan_row : Out(range(rows)), scan_taken : In(1)
         A row to be read; it is being read.
     scan_entry : In(array of `ENTRY`)
@@ -41,35 +47,44 @@ class Scan(wiring.Component):
     Reset ends a scan without a word.
     """
 
-    def __init__(self, rows=512, places=8, stash=8):
+    def __init__(self, rows=512, places=8, stash=8, prices=4):
         self.rows, self.places = rows, max(places, stash)
         super().__init__({
             "start": In(1), "done": Out(1),
             "side": In(1), "instrument": In(8), "bound": In(32), "bounded": In(1),
-            "found": Out(1), "price": Out(32), "lots": Out(32), "overflowed": Out(1),
+            "found": Out(data.ArrayLayout(Found, prices)),
             "scan_row": Out(range(rows)), "scan_taken": In(1),
             "scan_entry": In(data.ArrayLayout(Entry, places)),
             "stash": In(data.ArrayLayout(Entry, stash)),
         })  # fmt: skip
 
     def elaborate(self, platform):
-        """Read, keep the orders that are meant, weigh them one by one."""
+        """Read, keep the orders that are meant, choose one, show it, compare it, put it in."""
         m = Module()
         meant = Signal(self.places)  # orders of the kept row that are still to be weighed
         kept = Signal(data.ArrayLayout(Entry, self.places), reset_less=True)
-        weighed = Signal(2)  # an order stands in `order`, its comparisons stand beside it
+        chosen = Signal(self.places, reset_less=True)
         order = Signal(Entry, reset_less=True)
+        weighed = Signal(3)  # an order is chosen, stands in `order`, has been compared
 
-        busy, picks = meant.any() | weighed.any(), Signal()
-        arrived, unstashed = self._read(m, busy)
-        lowest = meant & ~(meant - 1)[: self.places]
-        m.d.comb += picks.eq(meant.any() & ~weighed.any())
-        m.d.sync += weighed.eq(Cat(picks, weighed))
+        blocked = meant.any()
+        arrived, stashing = self._read(m, blocked, idle=~weighed.any())
+        picks, lowest = (
+            blocked & ~weighed[0],
+            Cat(meant[place] & ~meant[:place].any() for place in range(self.places)),
+        )
+        m.d.sync += [
+            weighed.eq(Cat(picks, weighed)),
+            chosen.eq(lowest),
+            order.eq(_only(chosen, kept)),
+        ]
         with m.If(picks):
-            m.d.sync += [meant.eq(meant & ~lowest), order.eq(_only(lowest, kept))]
-        for there, entries in ((arrived, self.scan_entry), (unstashed, self.stash)):
-            with m.If(there):
-                m.d.sync += [kept.eq(entries), meant.eq(self._meant(entries))]
+            m.d.sync += meant.eq(meant & ~lowest)
+        with m.Elif(~blocked):
+            in_row = Mux(arrived, self._meant(self.scan_entry), 0)
+            m.d.sync += meant.eq(Mux(stashing, self._meant(self.stash), in_row))
+        with m.If(~blocked):
+            m.d.sync += kept.eq(Mux(stashing, self.stash.as_value(), self.scan_entry.as_value()))
         self._weigh(m, order, weighed)
         return m
 
@@ -79,57 +94,64 @@ class Scan(wiring.Component):
             e.valid & (e.instrument == self.instrument) & (e.side == self.side) for e in entries
         )
 
-    def _read(self, m, busy):
-        """Ask for all rows, then for the stash; when which of them is there."""
-        running, recent, stashed = Signal(), Signal(), Signal()
+    def _read(self, m, blocked, idle):
+        """Ask for all rows, then for the stash; when which of them is there.
+
+        No row is taken in while orders of the one before are `blocked`: then it, and what is on its
+        way behind it, is asked for again.
+        """
+        running, fresh, stashing = Signal(), Signal(), Signal()
         asked, seen = Signal(range(self.rows + 1)), Signal(range(self.rows + 1))
-        coming = Signal(DELAY)
-        asks, arrived, unstashed = Signal(), Signal(), Signal()
+        coming, past = Signal(DELAY), Signal(LINGER)
+        arrived, again, asks = coming[-1], Signal(), Signal()
         m.d.comb += [
             self.scan_row.eq(asked),
-            asks.eq(running & self.scan_taken & ~recent & ~busy & (asked != self.rows)),
-            arrived.eq(coming[-1]),
-            self.done.eq(running & stashed & ~busy),
+            again.eq(blocked & (fresh | arrived)),
+            asks.eq(running & self.scan_taken & (asked != self.rows)),
+            self.done.eq(past[-1] & ~blocked & idle),
         ]
         m.d.sync += [
-            recent.eq(asks),
-            coming.eq(Cat(asks, coming)),
-            asked.eq(asked + asks),
-            seen.eq(seen + arrived),
-            unstashed.eq(running & (seen == self.rows) & ~(busy | stashed | unstashed)),
-            stashed.eq(stashed | unstashed),
+            fresh.eq(arrived & ~blocked),
+            coming.eq(Mux(again, 0, Cat(asks, coming))),
+            asked.eq(Mux(again, seen, asked + asks)),
+            seen.eq(seen + (arrived & ~blocked)),
+            stashing.eq(running & (seen == self.rows) & ~(blocked | stashing | past[0])),
+            past.eq(Cat(stashing | past[0], past)),
         ]
-        with m.If(busy):
-            m.d.sync += [coming.eq(0), asked.eq(seen)]
         with m.If(self.done):
-            m.d.sync += running.eq(0)
+            m.d.sync += [running.eq(0), past.eq(0)]
         with m.If(self.start):
-            m.d.sync += [running.eq(1), stashed.eq(0), asked.eq(0), seen.eq(0)]
-        return arrived, unstashed
+            m.d.sync += [running.eq(1), asked.eq(0), seen.eq(0)]
+        return arrived, stashing
 
     def _weigh(self, m, order, weighed):
-        """Compare an order with the bound and the best, then take it or add it."""
-        flip = (~self.side).replicate(32)  # so that less is better on either side
-        beyond, better, equal = (
-            Signal(name=n, reset_less=True) for n in ("beyond", "better", "equal")
+        """Compare an order with the bound and all prices found, then put it in or add it."""
+        price = order.price ^ (~self.side).replicate(32)
+        beyond = Signal(reset_less=True)
+        lots, worth = Signal(32, reset_less=True), Signal(32, reset_less=True)
+        better, equal = (
+            Signal(len(self.found), name=n, reset_less=True) for n in ("better", "equal")
         )
         m.d.sync += [
-            beyond.eq(~self.bounded | ((order.price ^ flip) > (self.bound ^ flip))),
-            better.eq(~self.found | ((order.price ^ flip) < (self.price ^ flip))),
-            equal.eq(order.price == self.price),
+            beyond.eq(~self.bounded | (price > self.bound)),
+            better.eq(Cat(~each.known | (price < each.price) for each in self.found)),
+            equal.eq(Cat(each.known & (price == each.price) for each in self.found)),
+            worth.eq(price),
+            lots.eq(order.shares),
         ]
-        with m.If(weighed[1] & beyond & better):
-            m.d.sync += [
-                self.found.eq(1),
-                self.price.eq(order.price),
-                self.lots.eq(order.shares),
-                self.overflowed.eq(0),
-            ]
-        with m.Elif(weighed[1] & beyond & equal):
-            total = self.lots + order.shares
-            m.d.sync += [self.lots.eq(total), self.overflowed.eq(self.overflowed | total[32])]
-        with m.If(self.start):
-            m.d.sync += self.found.eq(0)
+        puts = weighed[2] & beyond & ~equal.any()
+        for place, each in enumerate(self.found):
+            total = each.lots + lots
+            before = self.found[place - 1]
+            with m.If(puts & better[place]):
+                m.d.sync += each.eq(Cat(worth, lots, C(0b10, 2)))
+                if place:
+                    with m.If(better[place - 1]):
+                        m.d.sync += each.eq(before)
+            with m.Elif(weighed[2] & beyond & equal[place]):
+                m.d.sync += [each.lots.eq(total), each.overflowed.eq(each.overflowed | total[32])]
+            with m.If(self.start):
+                m.d.sync += each.known.eq(0)
 
 
 def _only(one_hot, entries):

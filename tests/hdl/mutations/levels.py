@@ -15,6 +15,7 @@ class Mutation(NamedTuple):
 
 ROWS = "hdl/levels/gateware.py"
 SCAN = "hdl/scan/gateware.py"
+PUBLISHER = "hdl/publisher/gateware.py"
 LEVELS = "tests/hdl/test_levels.py"
 NEAR = f"{LEVELS}::test_a_row_is_seen_as_the_last_change_left_it"
 MODEL = f"{LEVELS}::test_updates_are_the_models"
@@ -22,6 +23,7 @@ SWEEP = f"{LEVELS}::test_levels_sweep_in_and_out"
 TOLD = f"{LEVELS}::test_lots_that_need_more_bits_and_prices_never_added_are_told"
 LOOK = f"{LEVELS}::test_a_refill_counts_if_nothing_beyond_the_row_has_changed_since_the_look"
 WHOLE = "tests/hdl/test_refill.py::test_rows_are_the_top_of_the_book_and_become_whole"
+FULL = "tests/hdl/test_books.py::test_a_full_table_loses_orders_and_says_so"
 
 MUTATIONS = [
     Mutation(
@@ -118,29 +120,50 @@ MUTATIONS = [
     Mutation(
         SCAN,
         "the stash is not read",
-        "((arrived, self.scan_entry), (unstashed, self.stash))",
-        "((arrived, self.scan_entry),)",
+        "Mux(stashing, self._meant(self.stash), in_row)",
+        "in_row",
         WHOLE,
     ),
     Mutation(
         SCAN,
-        "after a row with such orders the next one is passed over",
-        "m.d.sync += [coming.eq(0), asked.eq(seen)]",
-        "m.d.sync += coming.eq(0)",
+        "what came behind a row with such orders is passed over",
+        "asked.eq(Mux(again, seen, asked + asks))",
+        "asked.eq(asked + asks)",
         WHOLE,
     ),
     Mutation(
         SCAN,
         "the last known level is offered again",
-        "(order.price ^ flip) > (self.bound ^ flip)",
-        "(order.price ^ flip) >= (self.bound ^ flip)",
+        "price > self.bound",
+        "price >= self.bound",
         WHOLE,
     ),
     Mutation(
         SCAN,
         "orders of one price are not added up",
-        "self.lots.eq(total)",
-        "self.lots.eq(order.shares)",
+        "each.lots.eq(total)",
+        "each.lots.eq(lots)",
         WHOLE,
+    ),
+    Mutation(
+        SCAN,
+        "a better price than one found takes its place",
+        "if place:",
+        "if 0:",
+        WHOLE,
+    ),
+    Mutation(
+        PUBLISHER,
+        "an order that found no room makes nobody stale",
+        "told.eq(full | self.overflowed)",
+        "told.eq(self.overflowed)",
+        FULL,
+    ),
+    Mutation(
+        PUBLISHER,
+        "who became stale one change ago is not yet",
+        "said | newer[1] | same[2]",
+        "said | newer[1]",
+        FULL,
     ),
 ]
