@@ -20,21 +20,13 @@ from tapeout.hdl.orders.layout import (
 from tapeout.hdl.recall.gateware import PAST, Recall
 from tapeout.hdl.room.gateware import Room
 from tapeout.hdl.stash.gateware import Stash
+from tapeout.hdl.tally.gateware import STATISTICS, Tally
 from tapeout.hdl.turns.gateware import STEP, Turns
 from tapeout.hdl.verdict.gateware import Verdict
 from tapeout.hdl.ways.gateware import BANKS, Ways
 
 Op, Change, Entry = (data.StructLayout(fields) for fields in (OP, CHANGE, ENTRY))
 STAGES = 5  # from the op's register to its verdict
-STATISTICS = data.StructLayout(
-    {
-        "live": 32,
-        "most_live": 32,
-        "stashed": 8,
-        "most_stashed": 8,
-        "refused": data.ArrayLayout(32, len(Refusal)),
-    }
-)
 
 
 class OrderTable(wiring.Component):
@@ -113,17 +105,15 @@ class OrderTable(wiring.Component):
         held = Signal(self.result, reset_less=True)
         past = [Signal(self.result, name="newest"), Signal(self.result, reset_less=True)]
 
+        wiring.connect(m, wiring.flipped(self.i), turns.i)
         m.d.comb += [
-            turns.i.payload.eq(self.i.payload),
-            turns.i.valid.eq(self.i.valid),
-            self.i.ready.eq(turns.i.ready),
             turns.scan_row.eq(self.scan_row),
             self.scan_taken.eq(turns.scan_taken),
         ]
         steps, lanes = self._stages(m, turns)
         m.d.comb += [
             ways.row.eq(lanes[0].row),
-            ways.tag.eq(lanes[2].key[self.bits :]),
+            ways.tag.eq(lanes[1].key[self.bits :]),
             stash.key.eq(lanes[0].key),
             recall.key.eq(lanes[0].key),
             recall.row.eq(lanes[0].row),
@@ -227,20 +217,14 @@ class OrderTable(wiring.Component):
     def _settle(self, m, verdict, step, lane, occupied, held, newest, ways, stash):
         """Answer and write in the cycle after the verdict, when the probe of a replace is known.
 
-        Its order stays if the new reference is in use. The stash is written in any case, if need be
-        with what it holds: less hangs on the probe.
+        Its order stays if the new reference is in use.
         """
         answer, left = Signal(Change, reset_less=True), Signal()
-        judged, write, sweep, contested, leaves, stored, gone, emptied = (
-            Signal() for _ in range(8)
-        )
+        contested, leaves, stored, gone, emptied = (Signal() for _ in range(5))
         stays = contested & occupied
         m.d.sync += [
             answer.eq(verdict.change),
             self.valid.eq(step.op & (~lane.ask.enters | left)),
-            judged.eq(step.op),
-            write.eq(step.op & verdict.applied),
-            sweep.eq(step.sweep),
             contested.eq(step.op & verdict.contested),
             leaves.eq(step.op & verdict.leaves),
             left.eq(leaves & ~stays),
@@ -248,10 +232,35 @@ class OrderTable(wiring.Component):
             gone.eq(step.op & verdict.gone),
             emptied.eq(step.op & verdict.emptied),
         ]
+        m.d.comb += [verdict.left.eq(left), self.o.eq(answer)]
+        with m.If(stays):
+            m.d.sync += held.entry.valid.eq(1)
+            m.d.comb += [
+                self.o.kind.eq(0),
+                self.o.last.eq(1),
+                self._refusal(Refusal.REPEATED_REFERENCE).eq(1),
+                self._refusal(Refusal.ZERO_SHARES).eq(0),
+            ]
+        stashed = self._write(m, step, verdict.applied, stays, newest, ways, stash)
+        m.submodules.tally = tally = Tally(self.in_rows * self.rows + self.places, self.places)
+        m.d.comb += [
+            tally.stored.eq(stored),
+            tally.gone.eq((gone & ~stays) | emptied),
+            tally.stashed.eq(stashed),
+            tally.valid.eq(self.valid),
+            tally.refusal.eq(self.o.refusal),
+            self.statistics.eq(tally.statistics),
+        ]
+
+    def _write(self, m, step, applied, stays, newest, ways, stash):
+        """Write the newest result; whether its place is in the stash.
+
+        That is written in any case, if need be with what it holds: less hangs on the probe.
+        """
+        judged, write, sweep = Signal(), Signal(), Signal()
+        m.d.sync += [judged.eq(step.op), write.eq(step.op & applied), sweep.eq(step.sweep)]
         rows, stashed = newest.place[: self.in_rows], newest.place[self.in_rows :]
         m.d.comb += [
-            verdict.left.eq(left),
-            self.o.eq(answer),
             ways.put_row.eq(newest.row),
             ways.put_tag.eq(newest.key[self.bits :]),
             ways.put_entry.eq(newest.entry),
@@ -263,51 +272,8 @@ class OrderTable(wiring.Component):
         ]
         with m.If(sweep):
             m.d.comb += ways.put.eq(~0)
-        with m.If(stays):
-            m.d.sync += held.entry.valid.eq(1)
-            m.d.comb += [
-                self.o.kind.eq(0),
-                self.o.last.eq(1),
-                self._refusal(Refusal.REPEATED_REFERENCE).eq(1),
-                self._refusal(Refusal.ZERO_SHARES).eq(0),
-            ]
-        self._count(m, stored, (gone & ~stays) | emptied, stashed.any())
+        return stashed.any()
 
     def _refusal(self, refusal):
         """Its bit in the answer."""
         return self.o.refusal[refusal.bit_length() - 1]
-
-    def _count(self, m, stored, gone, stashed):
-        """Statistics, a stage behind."""
-        count, stash = self.statistics, Signal(reset_less=True)
-        more, less, answered, refusal = Signal(), Signal(), Signal(), Signal(len(Refusal))
-        m.d.sync += [
-            more.eq(stored),
-            less.eq(gone),
-            stash.eq(stashed),
-            answered.eq(self.valid),
-            refusal.eq(self.o.refusal),
-        ]
-        everything = BANKS * self.ways * self.rows + self.places
-        self._hold(m, count.live, count.most_live, everything, more, less)
-        self._hold(m, count.stashed, count.most_stashed, self.places, more & stash, less & stash)
-        for bit in range(len(Refusal)):
-            refused = Signal(name=f"refused{bit}")
-            m.d.sync += refused.eq(answered & refusal[bit])
-            with m.If(refused):
-                m.d.sync += count.refused[bit].eq(count.refused[bit] + 1)
-
-    def _hold(self, m, live, most, places, more, less):
-        """How many of some places are taken, and how many have been at most.
-
-        There is one more or one less in two cycles, which is time to see whether they are as many
-        as ever.
-        """
-        now, peak = Signal(range(places + 1)), Signal(range(places + 1))
-        at_peak = Signal(init=1)
-        m.d.comb += [live.eq(now), most.eq(peak)]
-        m.d.sync += [
-            now.eq(now + Cat(more | less, less.replicate(len(now) - 1))),
-            at_peak.eq(now == peak),
-            peak.eq(peak + (more & at_peak)),
-        ]

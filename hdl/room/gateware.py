@@ -3,7 +3,7 @@
 from itertools import combinations
 
 from amaranth import *
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from tapeout.hdl.ways.gateware import BANKS
@@ -47,7 +47,9 @@ class Room(wiring.Component):
         m.d.sync += free.eq(~((self.full & ~self.changed) | self.kept))
         stash = self._lowest(~self.stash)
         banks = [free[bank * self.ways :][: self.ways] for bank in range(BANKS)]
-        first, second = (self._at_least(bank) for bank in banks)
+        counts = Signal(data.ArrayLayout(self.ways, BANKS), attrs={"keep": 1})  # no chain of tables
+        m.d.comb += counts.eq(Cat(*self._at_least(banks[0]), *self._at_least(banks[1])))
+        first, second = counts
         roomier = Cat(more & ~less for more, less in zip(second, first, strict=True)).any()
         lowest = [self._lowest(bank) for bank in banks]
         m.d.comb += [
@@ -55,10 +57,10 @@ class Room(wiring.Component):
                 Cat(
                     Mux(roomier, 0, lowest[0]),
                     Mux(roomier, lowest[1], 0),
-                    Mux(free.any(), 0, stash),
+                    Mux(counts[0][0] | counts[1][0], 0, stash),
                 )
             ),
-            self.any.eq(free.any() | ~self.stash.all()),
+            self.any.eq(counts[0][0] | counts[1][0] | ~self.stash.all()),
         ]
         return m
 

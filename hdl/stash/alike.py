@@ -1,4 +1,4 @@
-"""Equality in three levels of tables at most: two bits, then all, whatever a tool would save."""
+"""Equality as a shallow tree of tables: two bits, then eight, then all, whatever a tool saves."""
 
 from amaranth.hdl import Cat, Module, Signal, Value
 
@@ -10,13 +10,17 @@ CHUNK = 8  # bits of a reference that are compared before a register
 def alike(m: Module, one: Value, other: Value, name: str) -> Value:
     """Whether two words are equal, in one cycle.
 
-    What is known of each two bits stays a net called `name`: a tool that saves tables where time
-    does not press would else make a chain of them.
+    What is known of each two bits and, of a long word, of some eight stays a net: a tool that saves
+    tables where time does not press would else make a chain of them.
     """
     starts = range(0, len(one), 2)
-    pairs = Signal(len(starts), name=name, attrs={"keep": 1})
+    pairs = Signal(len(starts), name=f"{name}_by_2", attrs={"keep": 1})
     m.d.comb += pairs.eq(Cat(one[at : at + 2] == other[at : at + 2] for at in starts))
-    return pairs.all()
+    if len(pairs) < 8:
+        return pairs.all()
+    eights = Signal(-(-len(pairs) // 4), name=f"{name}_by_8", attrs={"keep": 1})
+    m.d.comb += eights.eq(Cat(pairs[at :: len(eights)].all() for at in range(len(eights))))
+    return eights.all()
 
 
 def alike_chunks(m: Module, one: Value, other: Value, known: Value, name: str) -> Value:

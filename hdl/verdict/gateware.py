@@ -108,17 +108,23 @@ class Verdict(wiring.Component):
         m.d.sync += ask.eq(self.ask)
         self._rule(m, ask, rule)
         order = self.found
-        less, welcome, reduced = Signal(33), Signal(), Signal()
+        less = Signal(33)
+        welcome, reduced, takes, room = (  # as they stand: late ones behind few tables
+            Signal(name=name, attrs={"keep": 1})
+            for name in ("welcome", "reduced", "takes", "has_room")
+        )
         too_many, equal = less[32], alike(m, ask.shares, order.shares, "shares")
         m.d.comb += [
             less.eq(order.shares - ask.shares),
             welcome.eq((rule.new & ~order.valid) | (rule.enters & self.left)),
             reduced.eq((rule.ends | rule.take) & order.valid),
-            self.stored.eq(welcome & self.room),
+            takes.eq(rule.take & order.valid),
+            room.eq(self.room),
+            self.stored.eq(welcome & room),
             self.contested.eq(rule.leaves & order.valid),
             self.leaves.eq(rule.leaves & rule.ends & order.valid),
             self.gone.eq(rule.ends & order.valid),
-            self.emptied.eq(rule.take & order.valid & (too_many | equal)),
+            self.emptied.eq(takes & (too_many | equal)),
             self.applied.eq(self.stored | reduced),
             self.enters.eq((rule.enters & self.left) | (rule.add & ~order.valid)),
         ]
@@ -128,12 +134,12 @@ class Verdict(wiring.Component):
         faults = {
             Refusal.UNKNOWN_REFERENCE: rule.asked & ~order.valid,
             Refusal.REPEATED_REFERENCE: rule.heard & order.valid,
-            Refusal.TOO_MANY_SHARES: rule.take & order.valid & too_many,
+            Refusal.TOO_MANY_SHARES: takes & too_many,
             Refusal.ZERO_SHARES: (rule.nothing & order.valid)
             | (rule.heard & ~rule.new & ~order.valid),
             Refusal.BAD_SIDE: rule.sideless,
             Refusal.WRONG_INSTRUMENT: order.valid & wrong,
-            Refusal.FULL: welcome & ~self.room,
+            Refusal.FULL: welcome & ~room,
         }
         m.d.comb += self.change.refusal.eq(Cat(faults[refusal] for refusal in Refusal))
         return m

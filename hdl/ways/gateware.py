@@ -8,7 +8,6 @@ from tapeout.hdl.orders.layout import ENTRY, REFERENCE_BITS, row_bits
 from tapeout.hdl.stash.alike import alike
 
 BANKS = 2
-PIECES = 4  # of a tag: each is compared before a register
 Entry = data.StructLayout(ENTRY)
 
 
@@ -26,7 +25,7 @@ class Ways(wiring.Component):
     row : In(array of 2, row number)
         The rows to read, one in each bank, in cycle t.
     tag : In(tag)
-        What to look for, in cycle t + 2.
+        What to look for, in cycle t + 1.
     unless : In(1)
         It is known elsewhere, so nothing is to be found, in cycle t + 2.
     hit : Out(one bit a place)
@@ -67,11 +66,13 @@ class Ways(wiring.Component):
         for bank in range(BANKS):
             meets = Signal(reset_less=True, name=f"meets{bank}")
             m.d.sync += meets.eq(alike(m, self.row[bank], self.put_row[bank], f"rows{bank}"))
+            tag = Signal(len(self.tag), init=-bank, reset_less=True, name=f"tag{bank}")
+            m.d.sync += tag.eq(self.tag)  # near to each bank: other `init`, or they are merged
             for way in range(self.ways):
-                self._place(m, bank, bank * self.ways + way, meets)
+                self._place(m, bank, bank * self.ways + way, tag, meets)
         return m
 
-    def _place(self, m, bank, place, meets):
+    def _place(self, m, bank, place, tag, meets):
         """RAM, the register behind it, and the comparison."""
         ram = memory.Memory(shape=self.word, depth=self.rows, init=[])
         m.submodules[f"ram{place}"] = ram
@@ -80,11 +81,8 @@ class Ways(wiring.Component):
         written = Signal(reset_less=True, name=f"written{place}")
         doubtful = Signal(reset_less=True, name=f"doubtful{place}")
         valid = word.entry.valid & ~doubtful
-        pieces = Signal(PIECES, reset_less=True, name=f"alike{place}")
-        hit = Signal(name=f"hit{place}", attrs={"keep": 1})  # much hangs on it: not to be merged
-        sought = Signal(reset_less=True, name=f"sought{place}")
+        hit = Signal(reset_less=True, name=f"hit{place}")
         m.d.comb += [
-            hit.eq(pieces.all() & sought),
             self.hit[place].eq(hit),
             write.en.eq(self.put[place]),
             write.addr.eq(self.put_row[bank]),
@@ -98,11 +96,5 @@ class Ways(wiring.Component):
             word.eq(read.data),
             self.entry[place].eq(word.entry),
             self.entry[place].valid.eq(valid),
-            pieces.eq(
-                Cat(
-                    alike(m, word.tag[at::PIECES], self.tag[at::PIECES], f"pairs{place}_{at}")
-                    for at in range(PIECES)
-                )
-            ),
-            sought.eq(valid & ~self.unless),
+            hit.eq(alike(m, word.tag, tag, f"tag{place}") & valid & ~self.unless),
         ]

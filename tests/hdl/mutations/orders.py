@@ -72,7 +72,7 @@ MUTATIONS = [
         RESET,
     ),
     Mutation(
-        TABLE,
+        "hdl/tally/gateware.py",
         "the most orders are counted as if none had left",
         "more & at_peak",
         "more",
@@ -123,8 +123,8 @@ MUTATIONS = [
     Mutation(
         "hdl/room/gateware.py",
         "one order fills the stash",
-        "free.any() | ~self.stash.all()",
-        "free.any() | ~self.stash.any()",
+        "| ~self.stash.all()",
+        "| ~self.stash.any()",
         CROWD,
     ),
     Mutation(
@@ -144,7 +144,7 @@ MUTATIONS = [
     Mutation(
         "hdl/verdict/gateware.py",
         "an execution of all that rests is too much",
-        "rule.take & order.valid & too_many",
+        "takes & too_many",
         "self.emptied",
         MODEL,
     ),
