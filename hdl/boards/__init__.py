@@ -1,0 +1,1 @@
+"""Real boards: which pin is what, and the feed handler on them."""

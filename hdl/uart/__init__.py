@@ -1,0 +1,1 @@
+"""Words leave on one wire, a byte at a time."""
