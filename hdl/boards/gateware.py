@@ -191,7 +191,7 @@ class Ecpix5Top(Elaboratable):
 BOARDS = {"ecpix5": (Ecpix5, Ecpix5Top)}
 
 
-def plan(board, **parameters):
+def plan(board: str, **parameters: int) -> dict[str, str]:
     """What a board's build starts from: the text of its RTLIL, "top.il", and pins, "top.lpf"."""
     platform, top = BOARDS[board]
     made = platform().prepare(top(**parameters), "top")
