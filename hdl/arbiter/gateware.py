@@ -21,8 +21,8 @@ class State(enum.Enum, shape=3):
     HALT = 1  # a line has waited long enough: all distances come to be known exactly
     JUDGE = 2  # which line waits for the lower number
     TELL = 3  # the gap before it
-    JUMP = 4  # lines are compared anew
-    BEGIN = 5  # a session: the same, and what they are in the middle of is forgotten
+    JUMP = 4  # another number is waited for: lines are compared anew
+    BEGIN = 5  # a session: what they are in the middle of is forgotten
 
 
 class Arbiter(wiring.Component):
@@ -94,10 +94,11 @@ class Arbiter(wiring.Component):
         m = Module()
         m.submodules.a, m.submodules.b = a, b = Reader(), Reader()
         state, run, ended, chosen = Signal(State), Signal(init=1), Signal(), Signal()
-        free, tell, lock = Signal(), Signal(), state == State.BEGIN
+        free, telling, jump, late = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             free.eq(~self.o.valid | self.o.ready),
-            tell.eq((state == State.TELL) & free),
+            telling.eq(state == State.TELL),
+            jump.eq(state == State.JUMP),
             a.granted.eq(run & free & a.wants),
             b.granted.eq(run & free & b.wants & ~a.wants),
         ]
@@ -110,30 +111,36 @@ class Arbiter(wiring.Component):
                 reader.ended.eq(ended),
                 reader.session.eq(self.session),
                 reader.expected.eq(self.expected),
+                reader.late.eq(late),
                 reader.other.eq((b, a)[index].granted),
-                reader.again.eq(lock | (state == State.JUMP)),
-                reader.forget.eq(lock),
+                reader.again.eq(jump),
+                reader.forget.eq(state == State.BEGIN),
             ]
             for name in READER_COUNTERS:
                 m.d.comb += getattr(self, f"{line}_{name}").eq(getattr(reader, name))
-        self._wait(m, (a, b), state, run, chosen, free)
-        gap = self._deliver(m, (a, b), free, tell, Mux(run, ~a.wants, chosen), chosen)
-        self._follow(m, (a, b), ended, tell, lock, chosen)
+        m.d.sync += late.eq(a.granted | b.granted)
+        self._wait(m, (a, b), state, run, chosen, free, late)
+        gap = self._deliver(m, (a, b), free, telling, Mux(run, ~a.wants, chosen), chosen)
+        self._follow(m, (a, b), state, ended, chosen)
         with m.If(gap):
             m.d.sync += self.lost.eq(self.lost + self.o.payload.subject)
         return m
 
-    def _wait(self, m, readers, state, run, chosen, free):
+    def _wait(self, m, readers, state, run, chosen, free, late):
         """How long a line that is ahead is let wait, and which one goes on then."""
         a, b = readers
         waiting, stuck, due = Signal(), Signal(), Signal()
+        stand = Signal(2)  # what waits does not so since this cycle: its number is known
         passed = Signal(range(self._window))  # cycles
         m.d.comb += [
             waiting.eq(a.waits | b.waits),
             stuck.eq((a.waits | ~self.enable[0]) & (b.waits | ~self.enable[1])),
         ]
-        with m.If(~waiting | a.granted | b.granted | ~run):
+        m.d.sync += stand.eq(Cat(self.a.valid, self.b.valid))
+        with m.If(~waiting | ~run):
             m.d.sync += [passed.eq(0), due.eq(0)]
+        with m.Elif(late):
+            m.d.sync += [passed.eq(1), due.eq(self._window == 1)]
         with m.Else():
             m.d.sync += [passed.eq(passed + 1), due.eq(passed == self._window - 1)]
         with m.Switch(state):
@@ -141,22 +148,25 @@ class Arbiter(wiring.Component):
                 m.d.sync += chosen.eq(~a.begins)
                 with m.If(a.begins | b.begins):
                     m.d.sync += [state.eq(State.BEGIN), run.eq(0)]
-                with m.Elif(waiting & (stuck | self.pressed | due)):
+                with m.Elif(waiting & (stuck | self.pressed | (due & ~late))):
                     m.d.sync += [state.eq(State.HALT), run.eq(0)]
             with m.Case(State.HALT):
                 m.d.sync += state.eq(State.JUDGE)
             with m.Case(State.JUDGE):  # again: what is missing may have come in the last cycle
+                first, second = a.waits & stand[0], b.waits & stand[1]
                 m.d.sync += [
-                    chosen.eq(b.waits & (~a.waits | (b.ahead < a.ahead))),
-                    state.eq(Mux(waiting, State.TELL, State.RUN)),
-                    run.eq(~waiting),
+                    chosen.eq(second & (~first | (b.number < a.number))),
+                    state.eq(Mux(first | second, State.TELL, State.RUN)),
+                    run.eq(~(first | second)),
                 ]
             with m.Case(State.TELL), m.If(free):
+                m.d.sync += state.eq(State.JUMP)
+            with m.Case(State.BEGIN):
                 m.d.sync += state.eq(State.JUMP)
             with m.Default():
                 m.d.sync += [state.eq(State.RUN), run.eq(1)]
 
-    def _deliver(self, m, readers, free, tell, second, chosen):
+    def _deliver(self, m, readers, free, telling, second, chosen):
         """What goes to `o`: the head of the `second` line or the first, as it is or as a gap."""
         a, b = readers
         out = Signal(Record, reset_less=True)
@@ -165,18 +175,18 @@ class Arbiter(wiring.Component):
         advance, told = a.granted | b.granted, Signal()
         with m.If(free):
             m.d.sync += [
-                self.o.valid.eq(tell | (advance & wanted)),
+                self.o.valid.eq(telling | (advance & wanted)),
                 out.eq(Mux(second, self.b.payload, self.a.payload)),
-                out.sequence.eq(self.expected),
             ]
-            with m.If(tell):
+            with m.If(telling):
                 m.d.sync += [
+                    out.sequence.eq(self.expected),
                     out.subject.eq(Mux(chosen, b.ahead, a.ahead)),
                     out.flags.eq(Flag.GAP.value),
                     out.type.eq(0),
                 ]
-        m.d.sync += told.eq(tell)
-        self._count(m, delivered=advance, unwanted=advance & ~wanted, gaps=tell)
+        m.d.sync += told.eq(telling & free)
+        self._count(m, delivered=advance, unwanted=advance & ~wanted, gaps=telling & free)
         return told
 
     def _is_wanted(self, record):
@@ -184,28 +194,30 @@ class Arbiter(wiring.Component):
         kinds = Cat(record.type == ord(kind) for kind in self._wanted)
         return kinds.any() & (record.flags & Flag.WELL_FORMED.value).any()
 
-    def _follow(self, m, readers, ended, tell, lock, second):
-        """The session, and the number waited for."""
+    def _follow(self, m, readers, state, ended, chosen):
+        """The session, and the number waited for, one cycle late."""
         a, b = readers
-        head = Signal(Record)
-        m.d.comb += head.eq(Mux(second, self.b.payload, self.a.payload))
-        begin = Mux(self.start_valid & ~self.locked, self.start, head.sequence)
-        with m.If(lock):
+        head, begins, step = Signal(Session), Signal(), Signal(reset_less=True)
+        following, expected = Signal(64, reset_less=True), Signal(64, reset_less=True)
+        heads = (Cat(port.payload.subject, port.payload.locate) for port in (self.b, self.a))
+        m.d.comb += [Value.cast(head).eq(Mux(chosen, *heads)), self.expected.eq(expected)]
+        number = Mux(chosen, b.number, a.number)
+        m.d.sync += [
+            following.eq(Mux(self.start_valid & ~self.locked, self.start, number)),
+            begins.eq(state == State.BEGIN),
+            step.eq(a.granted | b.granted),
+            expected.eq(Mux(state == State.JUMP, following, expected + step)),
+        ]
+        with m.If(begins):
             m.d.sync += [
                 self.locked.eq(1),
-                Value.cast(self.session).eq(Cat(head.subject, head.locate)),
-                self.begun.eq(begin),
-                self.expected.eq(begin),
+                self.session.eq(head),
+                self.begun.eq(following),
                 ended.eq(0),
             ]
-        with m.Else():
-            with m.If(a.ends | b.ends):
-                m.d.sync += ended.eq(1)
-            with m.If(tell):
-                m.d.sync += self.expected.eq(head.sequence)
-            with m.Elif(a.granted | b.granted):
-                m.d.sync += self.expected.eq(self.expected + 1)
-        self._count(m, sessions=lock)
+        with m.Elif(a.ends | b.ends):
+            m.d.sync += ended.eq(1)
+        self._count(m, sessions=begins)
 
     def _count(self, m, **events):
         """One cycle late."""

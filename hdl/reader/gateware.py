@@ -11,7 +11,7 @@ from tapeout.hdl.moldudp.layout import END_OF_SESSION, HEARTBEAT
 
 Record = data.StructLayout(RECORD)
 Session = data.StructLayout({"subject": RECORD["subject"], "locate": RECORD["locate"]})
-INPUTS = ("enable", "run", "locked", "ended", "granted", "other", "again", "forget")
+INPUTS = ("enable", "run", "locked", "ended", "late", "granted", "other", "again", "forget")
 COUNTERS = ("first", "repeated", "foreign")
 
 
@@ -40,8 +40,10 @@ class Reader(wiring.Component):
         Packets and messages. Ready for what is dropped, and for the message that is `granted`.
     enable, run : In(1)
         Without `enable` all is taken and forgotten; without `run` nothing is taken.
-    locked, ended, session, expected : In
-        Where the feed stands: a session is known, is over, its name, the number waited for.
+    locked, ended, session : In
+        Where the feed stands: a session is known, is over, its name.
+    expected, late : In(64), In(1)
+        The number waited for, one cycle late, and whether a message was delivered in that cycle.
     granted, other : In(1)
         The message at the head is delivered; the one of the other line is.
     again, forget : In(1)
@@ -50,8 +52,8 @@ class Reader(wiring.Component):
         At the head is the message waited for; is something ahead of it.
     begins, ends : Out(1)
         At the head is a packet that begins a session; the end of this one, and it is reached.
-    ahead : Out(signed 64)
-        How far the line is ahead, one cycle late.
+    number, ahead : Out(64), Out(signed 64)
+        The number at the head, one cycle late, and how far it is ahead, two cycles late.
     first, repeated, foreign : Out(32)
         Messages delivered; dropped as delivered, or given up, before; dropped for their session.
 
@@ -66,6 +68,7 @@ class Reader(wiring.Component):
                 "expected": In(64),
                 **{name: In(1) for name in INPUTS},
                 **{name: Out(1) for name in ("wants", "waits", "begins", "ends")},
+                "number": Out(64),
                 "ahead": Out(signed(64)),
                 **{name: Out(32) for name in COUNTERS},
             }
@@ -96,12 +99,15 @@ class Reader(wiring.Component):
             self.begins.eq(self.run & self.enable & state.compare & packet & fresh),
             self.ends.eq(self.run & state.weigh & final & reached),
             distance.ahead.eq(self.i.payload.sequence),
+            distance.valid.eq(self.i.valid),
             distance.of.eq(self.expected),
+            distance.late.eq(self.late),
             distance.load.eq(
                 self.run & self.i.valid & (state.lost | (packet & (state.foreign | state.read)))
             ),
             distance.down.eq(self.other),  # delivered here, the line goes on as well
             distance.up.eq(self.run & self.i.valid & repeated),
+            self.number.eq(distance.number),
             self.ahead.eq(distance.value),
         ]
         self._step(m, state, distance.load, packet & ~same, packet & ~follows, reached)

@@ -90,29 +90,45 @@ class Stepping(wiring.Component):
     """A distance beside the number it stands for, which is far from where it would wrap."""
 
     load: In(1)
-    ahead: In(8)
-    of: In(8)
+    valid: In(1)
+    shown: In(8)
     up: In(1)
     down: In(1)
+    both: In(1)
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.part = part = Distance(8)
-        number, before, loads = Signal(signed(8)), Signal(signed(2)), Signal(2)
-        step = Signal(signed(2))
-        m.d.comb += step.eq(self.up - self.down)
-        for name in self.signature.members:
-            m.d.comb += getattr(part, name).eq(getattr(self, name))
-        start = Mux(self.load, (self.ahead - self.of)[:8].as_signed(), number)
+        ahead, of, late, loads = Signal(8), Signal(8), Signal(), Signal(2)
+        now, number, before = Signal(8), Signal(signed(8)), Signal(signed(2))
+        m.d.comb += [
+            now.eq(Mux(self.load, self.shown, ahead)),
+            number.eq(now - of - late),
+            part.load.eq(self.load),
+            part.valid.eq(self.valid),
+            part.ahead.eq(Mux(self.valid, now, self.shown)),
+            part.of.eq(of),
+            part.late.eq(late),
+            part.up.eq(self.up),
+            part.down.eq(self.down),
+        ]
         m.d.sync += [
-            number.eq(start + step),
-            before.eq(step),
+            ahead.eq(now + (self.up | self.both)),
+            of.eq(of + late),
+            late.eq(self.down | self.both),
+            before.eq(self.up - self.down - (self.load & late)),
             loads.eq(Mux(self.load, 1, loads + (loads[0] ^ loads[1]))),
         ]
-        m.d.comb += [Assume(number < 100), Assume(number > -100)]
+        m.d.comb += [
+            Assume(self.valid | ~(self.load | self.up | self.both)),
+            Assume(~(self.both & (self.up | self.down))),
+            Assume((number < 100) & (number > -100)),
+        ]
         with m.If(loads != 0):
-            m.d.comb += Assert(part.value + before == number)
-        with m.If(loads >= 2):
+            behind = (ahead - part.number)[:8]
+            m.d.comb += Assert((behind == 0) | (behind == 1))
+            m.d.comb += Assert((part.low + before - (ahead - of - late))[:5] == 0)
+        with m.If((loads >= 2) & ~self.load):
             m.d.comb += [
                 Assert(part.zero == (number == 0)),
                 Assert(part.behind == (number < 0)),

@@ -56,6 +56,13 @@ MUTATIONS = [
         MODEL,
     ),
     (
+        DISTANCE,
+        "what was delivered as a packet came to the head is forgotten",
+        "(self.load & self.late)",
+        "0",
+        MODEL,
+    ),
+    (
         READER,
         "delivered on one line, not noticed on the other",
         "distance.down.eq(self.other)",
@@ -85,7 +92,7 @@ MUTATIONS = [
         "free.eq(1)",
         MODEL,
     ),
-    (ARBITER, "the higher number goes on", "b.ahead < a.ahead", "b.ahead > a.ahead", BOTH),
+    (ARBITER, "the higher number goes on", "b.number < a.number", "b.number > a.number", BOTH),
     (
         ARBITER,
         "the window is one too long",
@@ -96,8 +103,8 @@ MUTATIONS = [
     (
         ARBITER,
         "after a gap nobody compares anew",
-        "again.eq(lock | (state == State.JUMP))",
-        "again.eq(lock)",
+        "reader.again.eq(jump)",
+        "reader.again.eq(0)",
         MODEL,
     ),
     (
@@ -110,7 +117,7 @@ MUTATIONS = [
     (
         ARBITER,
         "what came while halting is given up",
-        "state.eq(Mux(waiting, State.TELL, State.RUN))",
+        "state.eq(Mux(first | second, State.TELL, State.RUN))",
         "state.eq(State.TELL)",
         MOMENT,
     ),
