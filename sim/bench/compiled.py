@@ -21,6 +21,7 @@ Rows = npt.NDArray[np.uint32]
 Cycles = npt.NDArray[np.uint64]
 PIECE = 1 << 16  # cycles between two looks at the progress bar and at what interrupts
 MORE, BREACH = 1, 2
+MOST_WORDS = (1 << 64) - 1  # until a piece says how many can be meant
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Model:
     component : wiring.Component
         With one clock; its streams are members of its own.
     coverage : str, optional
-        "line" or "toggle": what each playing covers is written where `play` is told.
+        "line", "toggle" or "both": what each playing covers is written where `play` is told.
     build : Path, optional
         Where models are kept between runs.
 
@@ -114,46 +115,94 @@ class Model:
         ValueError
             If a stream, a setting or the shape of an array is not the component's.
         """
+        with self.session(
+            settings=settings, seed=seed, pause=pause, patience=patience, asked=asked
+        ) as session:
+            played = session.play(rows, due=due, advance=advance)
+            if coverage:
+                session.covered(coverage)
+            return played
+
+    def session(
+        self,
+        *,
+        settings: Mapping[str, int] | None = None,
+        seed: int = 7,
+        pause: float = 0.0,
+        patience: int = PATIENCE,
+        asked: bool = False,
+    ) -> "Session":
+        """One run from reset that is played piece by piece; parameters as for `play`."""
+        self._library.check({}, {}, settings or {})
+        bench = self._library.open(_state(seed), pause, calm(patience, pause), MOST_WORDS, asked)
+        self._library.set(bench, settings or {})
+        self._library.call("reset", bench)
+        return Session(self._library, bench, patience)
+
+
+class Session:
+    """A model that goes on where the last piece ended; memory is that of one piece.
+
+    A context manager: the model is gone at its end.
+    """
+
+    def __init__(self, library: Library, bench: int, patience: int) -> None:
+        self._library, self._bench, self._patience = library, bench, patience
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *told: object) -> None:
+        self._library.call("close", self._bench)
+
+    def play(
+        self,
+        rows: Mapping[str, Rows],
+        *,
+        due: Mapping[str, Cycles] | None = None,
+        advance: Callable[[int], object] = lambda words: None,
+    ) -> Played:
+        """Send more rows, and collect what leaves until nothing moves; see `Model.play`.
+
+        Cycles, in `due` as in what is told, count from the reset on.
+        """
         words = {name: rows.get(name, _none(one.width)) for name, one in self._library.inputs}
         times = dict(due or {})
-        self._library.check(rows, times, settings or {})
-        bench = self._library.open(
-            _state(seed), pause, calm(patience, pause), most(patience, _total(words)), asked
-        )
-        try:
-            keep = [self._library.feed(bench, name, words[name], times.get(name)) for name in words]
-            self._library.set(bench, settings or {})
-            self._run(bench, advance)
-            if coverage:
-                self._library.call("coverage", bench, str(coverage).encode())
-            del keep  # what the model reads from had to live until here
-            return self._told(bench, words)
-        finally:
-            self._library.call("close", bench)
+        self._library.check(rows, times, {})
+        self._library.call("again", self._bench, most(self._patience, _total(words)))
+        keep = [
+            self._library.feed(self._bench, name, words[name], times.get(name)) for name in words
+        ]
+        self._run(advance)
+        del keep  # what the model reads from had to live until here
+        return self._told(words)
 
-    def _run(self, bench: int, advance: Callable[[int], object]) -> None:
+    def covered(self, at: Path) -> None:
+        """Write what was covered so far; nothing can be played after that."""
+        self._library.call("coverage", self._bench, str(at).encode())
+
+    def _run(self, advance: Callable[[int], object]) -> None:
         """Play to the end, in pieces."""
         call, before, state = self._library.call, 0, MORE
-        call("reset", bench)
         while state == MORE:
-            state = int(call("run", bench, PIECE))
-            sent = int(call("sent", bench))
+            state = int(call("run", self._bench, PIECE))
+            sent = int(call("sent", self._bench))
             advance(sent - before)
             before = sent
         if state >= BREACH:
-            raise RuntimeError(self._breach(bench, state - BREACH))
+            raise RuntimeError(self._breach(state - BREACH))
 
-    def _breach(self, bench: int, place: int) -> str:
+    def _breach(self, place: int) -> str:
         name, one = self._library.outputs[place]
         held, now = _none(one.width, 1), _none(one.width, 1)
-        valid = self._library.call("breach", bench, place, held.ctypes.data, now.ctypes.data)
+        valid = self._library.call("breach", self._bench, place, held.ctypes.data, now.ctypes.data)
         (was,), (is_,) = unpacked(held), unpacked(now)
-        given = int(self._library.call("given", bench, place))
-        cycle = int(self._library.call("cycle", bench))
+        given = int(self._library.call("given", self._bench, place))
+        cycle = int(self._library.call("cycle", self._bench))
         return breach(name, given, cycle, was, is_ if valid else None)
 
-    def _told(self, bench: int, words: Mapping[str, Rows]) -> Played:
-        call, inputs, outputs = self._library.call, {}, {}
+    def _told(self, words: Mapping[str, Rows]) -> Played:
+        call, bench, inputs, outputs = self._library.call, self._bench, {}, {}
         for place, (name, sent) in enumerate(words.items()):
             taken = np.zeros(int(call("taken", bench, place)), np.uint64)
             call("input", bench, place, taken.ctypes.data)

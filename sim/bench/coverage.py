@@ -24,10 +24,27 @@ def covered(*files: Path) -> dict[str, Covered]:
     The files are those that `Model.play(..., coverage=path)` of one model wrote. A missed point is
     told as `line: name` of the Verilog.
     """
-    counts: dict[tuple[str, str], int] = {}
+    return _kinds({(kind, at): n for (_, kind, at), n in _counts(files).items()})
+
+
+def by_module(*files: Path) -> dict[str, dict[str, Covered]]:
+    """The same for each module of the Verilog, by its name."""
+    modules: dict[str, dict[tuple[str, str], int]] = {}
+    for (module, kind, at), count in _counts(files).items():
+        modules.setdefault(module, {})[kind, at] = count
+    return {module: _kinds(counts) for module, counts in sorted(modules.items())}
+
+
+def _counts(files: Iterable[Path]) -> dict[tuple[str, str, str], int]:
+    """How often each point was met: (module, kind, place)."""
+    counts: dict[tuple[str, str, str], int] = {}
     for file in files:
         for point, count in _points(file.read_text().splitlines()):
             counts[point] = counts.get(point, 0) + count
+    return counts
+
+
+def _kinds(counts: dict[tuple[str, str], int]) -> dict[str, Covered]:
     kinds = sorted({kind for kind, _ in counts})
     return {
         kind: _covered({at: n for (of, at), n in counts.items() if of == kind}) for kind in kinds
@@ -39,12 +56,12 @@ def _covered(counts: dict[str, int]) -> Covered:
     return Covered(len(counts) - len(missed), len(counts), missed)
 
 
-def _points(lines: Iterable[str]) -> Iterable[tuple[tuple[str, str], int]]:
-    r"""Kind and place of each point with its count: `C '\x01key\x02value...' count`."""
+def _points(lines: Iterable[str]) -> Iterable[tuple[tuple[str, str, str], int]]:
+    r"""Module, kind and place of each point with its count: `C '\x01key\x02value...' count`."""
     for line in lines:
         if line.startswith("C "):
             said, _, count = line[3:].rpartition("' ")
             keys = dict(pair.partition("\x02")[::2] for pair in said.split("\x01") if pair)
-            kind = keys["page"].partition("/")[0].removeprefix("v_")
+            kind, _, module = keys["page"].removeprefix("v_").partition("/")
             place = f"{keys['l']}:{keys.get('n', '')} {keys.get('h', '')} {keys.get('o', '')}"
-            yield (kind, place), int(count)
+            yield (module, kind, place), int(count)

@@ -74,6 +74,12 @@ struct Sender {
         else
             std::memset(end.payload.at, 0, end.payload.bytes);
     }
+    void again() {
+        rows = nullptr, due = nullptr;
+        count = sent = 0;
+        offering = false;
+        cycles.clear();
+    }
     bool see(uint64_t cycle) {
         const bool taken = offering && *end.ready;
         if (taken) {
@@ -93,6 +99,11 @@ struct Receiver {
     bool holding = false, asked = false, broken = false;
 
     void drive(Chance& chance, double pause) { *end.ready = asked && chance.next() >= pause; }
+    void again() {  // a word that is held is shown now, as far as the next piece knows
+        const uint64_t now = shown.empty() ? 0 : shown.back();
+        rows.clear(), cycles.clear(), shown.clear();
+        if (holding) shown.push_back(now);
+    }
     bool see(uint64_t cycle) {
         const bool valid = *end.valid;
         if (holding && (!valid || std::memcmp(held.data(), end.payload.at, end.payload.bytes))) {
@@ -149,6 +160,11 @@ struct Bench {
         }
         top.rst = 0;
     }
+    void again(uint64_t words) {
+        for (auto& input : inputs) input.again();
+        for (auto& output : outputs) output.again();
+        silent = 0, most = words;
+    }
     bool done() const {
         size_t longest = 0;
         for (const auto& output : outputs)
@@ -193,6 +209,8 @@ void bench_feed(Bench* bench, size_t input, const uint32_t* rows, const uint64_t
     bench->inputs[input].due = due;
     bench->inputs[input].count = count;
 }
+// Forgets what went in and came out; the model goes on where it is.
+void bench_again(Bench* bench, uint64_t most) { bench->again(most); }
 void bench_reset(Bench* bench) { bench->reset(); }
 // Plays so many cycles; 1 when there is more to play, 0 at the end, 2 + k where output k broke.
 int bench_run(Bench* bench, uint64_t cycles) {

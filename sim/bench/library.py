@@ -2,6 +2,7 @@
 
 import ctypes
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from tapeout.sim.bench import models
 from tapeout.sim.bench.simulators import READY, program, verilator, version
 
 DRIVER = Path(__file__).with_name("driver.cc")
-COVERAGE = ("line", "toggle")
+COVERAGE = {"line": ["line"], "toggle": ["toggle"], "both": ["line", "toggle"]}
 #: Name -> what it takes, after the bench, and what it returns; see `driver.cc`.
 U64, SIZE, AT = ctypes.c_uint64, ctypes.c_size_t, ctypes.c_void_p
 CALLS = {
@@ -22,6 +23,7 @@ CALLS = {
     "set": ([AT, SIZE, AT], None),
     "get": ([AT, SIZE, AT], None),
     "feed": ([AT, SIZE, AT, AT, SIZE], None),
+    "again": ([AT, U64], None),
     "reset": ([AT], None),
     "run": ([AT, U64], ctypes.c_int),
     "cycle": ([AT], U64),
@@ -153,27 +155,43 @@ def library(component: Any, coverage: str | None, build: Path | None) -> Library
 def _compile(folder: Path, coverage: str | None) -> None:
     """Verilog to C++, and all of it to one library: without Verilator's makefiles, which split."""
     options = ["--cc", "--top-module", "top", "-Wno-fatal", "-O3", "--output-split", "0"]
-    options += [f"--coverage-{coverage}"] if coverage else []
+    options += [f"--coverage-{kind}" for kind in COVERAGE.get(coverage or "", [])]
     command = [str(program("verilator")), *options, "--Mdir", str(folder), str(folder / "top.sv")]
     models.run(command, "verilator", "translate", folder / "Vtop.h")
-    include = _include(folder)
-    runtime = [
-        "verilated.cpp",
-        "verilated_threads.cpp",
-        *(["verilated_cov.cpp"] if coverage else []),
-    ]
-    command = [
-        *("c++", "-O1", "-fPIC", "-shared", "-std=gnu++17", "-w"),
-        *(f"-DVM_{what}=0" for what in ("SC", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")),
-        f"-DVM_COVERAGE={int(coverage is not None)}",
-        *("-I", str(folder), "-I", str(include), "-I", str(include / "vltstd")),
-        *(str(path) for path in sorted(folder.glob("*.cpp"))),
-        *(str(include / name) for name in runtime),
-        *(str(DRIVER), "-pthread", "-o", str(folder / "model.so")),
-    ]
-    models.run(command, "verilator", "compile", folder / "model.so")
+    _link(folder, _include(folder), coverage is not None)
     for path in folder.glob("Vtop*"):
         path.unlink()
+
+
+def _link(folder: Path, include: Path, coverage: bool) -> None:
+    """Each file to an object, two at a time, and all to one library.
+
+    What runs once is not worth compiling well; Verilator says of a file's name which that is.
+    """
+    runtime = ["verilated.cpp", "verilated_threads.cpp", *(["verilated_cov.cpp"] * coverage)]
+    files = [*sorted(folder.glob("*.cpp"), key=_bytes_of), *(include / name for name in runtime)]
+    options = [
+        *("-fPIC", "-std=gnu++17", "-w", "-pthread", f"-DVM_COVERAGE={int(coverage)}"),
+        *(f"-DVM_{what}=0" for what in ("SC", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")),
+        *("-I", str(folder), "-I", str(include), "-I", str(include / "vltstd")),
+    ]
+
+    def made(file: Path) -> Path:
+        at = folder / f"Vtop_{file.stem}.o"
+        level = "-O0" if "Slow" in file.name else "-O1"
+        command = ["c++", level, *options, "-c", str(file), "-o", str(at)]
+        models.run(command, "verilator", "compile", at)
+        return at
+
+    with ThreadPoolExecutor(2) as beside:
+        objects = [str(one) for one in beside.map(made, [DRIVER, *files])]
+    command = ["c++", "-shared", *objects, "-pthread", "-o", str(folder / "model.so")]
+    models.run(command, "verilator", "link", folder / "model.so")
+
+
+def _bytes_of(file: Path) -> int:
+    """The largest first."""
+    return -file.stat().st_size
 
 
 def _include(folder: Path) -> Path:

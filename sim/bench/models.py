@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tapeout.sim.bench.simulators import environment
 
-LIMIT_S = 600  # a program that has not come back by then hangs
+LIMIT_S = 1_800  # a program that has not come back by then hangs
 
 
 def cache() -> Path:

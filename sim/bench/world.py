@@ -9,6 +9,7 @@ from tapeout.hdl.elastic.gateware import Slice
 from tapeout.hdl.line.gateware import Beat
 from tapeout.hdl.publisher.gateware import BookRecord
 from tapeout.hdl.top.gateware import FeedHandler, Statistics
+from tapeout.sim.bench.witness import Met, Witness
 
 NEVER = (1 << 32) - 1
 
@@ -36,9 +37,10 @@ class World(wiring.Component):
     hold_to: In(32, init=NEVER)
     o: Out(stream.Signature(BookRecord))
     statistics: Out(Statistics)
+    met: Out(Met)
 
-    def __init__(self, **parameters):
-        self._handler = FeedHandler(**parameters)
+    def __init__(self, *, witness=False, **parameters):
+        self._handler, self._witness = FeedHandler(**parameters), witness
         super().__init__()
 
     def elaborate(self, platform):
@@ -46,6 +48,9 @@ class World(wiring.Component):
         m = Module()
         handler, now, reset, held = self._handler, Signal(64), Signal(), Signal()
         m.submodules.handler = ResetInserter(reset)(handler)
+        if self._witness:
+            m.submodules.witness = witness = Witness(handler.books)
+            m.d.comb += self.met.eq(witness.met)
         m.submodules.desk = desk = Slice(BookRecord)  # what the host has taken, no reset takes away
         wiring.connect(m, desk.o, wiring.flipped(self.o))
         for name in ("a", "b", "listen"):

@@ -16,7 +16,7 @@ from amaranth.lib.wiring import In, Out
 
 from tapeout.sim.bench import library
 from tapeout.sim.bench.compiled import Model, packed, unpacked
-from tapeout.sim.bench.coverage import Covered, covered
+from tapeout.sim.bench.coverage import Covered, by_module, covered
 
 pytestmark = [pytest.mark.rtl, pytest.mark.blocks]
 ENGINES = [*engines(), "compiled"]
@@ -187,6 +187,24 @@ def test_a_model_plays_again_as_if_for_the_first_time(model):
     assert first.outputs["pair"].rows.tolist() == again.outputs["pair"].rows.tolist()
 
 
+def test_a_session_goes_on_where_the_last_piece_ended(model):
+    """In two pieces the same words leave as in one, the component's own clock going on."""
+    sent, out, before = words(), [], 0
+    with model.session(pause=0.3) as session:
+        for piece in (slice(0, COUNT // 3), slice(COUNT // 3, None)):
+            played = session.play(rows({name: one[piece] for name, one in sent.items()}))
+            pair = played.outputs["pair"]
+            out += pair.payloads()
+            inside = [word >> 48 & 0xFFFF for word in pair.payloads()]
+            assert played.inputs["a"].taken.tolist() == inside
+            assert before <= min(inside)
+            assert max(inside) < played.cycles
+            before = played.cycles
+    assert [word & (1 << 48) - 1 for word in out] == [
+        (a ^ 3) | b << 8 for a, b in zip(sent["a"], sent["b"], strict=True)
+    ]
+
+
 def test_progress_is_told_in_words_and_an_interrupt_ends_it(model, monkeypatch):
     monkeypatch.setattr("tapeout.sim.bench.compiled.PIECE", 16)
     told = []
@@ -242,6 +260,7 @@ def test_coverage_tells_what_was_not_met(tmp_path):
     lines = [covered(idle)["branch"], covered(busy)["branch"], covered(idle, busy)["branch"]]
     assert lines[0].met < lines[1].met < lines[1].points
     assert lines[2] == lines[1]
+    assert by_module(idle, busy)["top"]["branch"] == lines[1]
     assert set(lines[1].missed) < set(lines[0].missed)
 
 
@@ -253,7 +272,6 @@ def test_points_of_several_playings_add_up(tmp_path):
     one.write_text(head + point.format(7, "line", 0) + point.format(8, "branch", 0))
     other.write_text(head + point.format(7, "line", 3) + point.format(9, "branch", 1))
     assert covered(one)["line"].percent == 0
-    assert covered(one, other) == {
-        "line": Covered(1, 1, ()),
-        "branch": Covered(1, 2, ("8:4 TOP.top if",)),
-    }
+    total = {"line": Covered(1, 1, ()), "branch": Covered(1, 2, ("8:4 TOP.top if",))}
+    assert covered(one, other) == total
+    assert by_module(one, other) == {"top": total}
