@@ -1,8 +1,5 @@
 """The best levels of every instrument and side in gateware: a row of block RAM for each."""
 
-from functools import reduce
-from operator import or_
-
 from amaranth import *
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -10,6 +7,16 @@ from amaranth.lib.wiring import In, Out
 from tapeout.hdl.book.layout import Kind
 from tapeout.hdl.levels.layout import LEVEL, LEVELS, REFILL, UPDATE
 from tapeout.hdl.orders.layout import CHANGE
+from tapeout.hdl.rank.gateware import (
+    Rank,
+    any_of,
+    part,
+    pieces,
+    place_of,
+    row_layout,
+    step_layout,
+    turned,
+)
 
 Change = data.StructLayout(CHANGE)
 Update = data.StructLayout(UPDATE)
@@ -21,32 +28,6 @@ TAKES = (Kind.CANCEL, Kind.DELETE, Kind.EXECUTE, Kind.REPLACE_OUT)
 
 #: Who asked for a step, and whether its row is written. Reset clears these and no other registers.
 Asked = data.StructLayout({"change": 1, "refill": 1, "writes": 1})
-
-
-def row_layout(levels):
-    """A row of block RAM. `spill`: levels beyond it may exist; `stirred`: they have changed."""
-    return data.StructLayout({"levels": data.ArrayLayout(Level, levels), "spill": 1, "stirred": 1})
-
-
-def step_layout(rows):
-    """What is done to a row; `clear` empties it."""
-    flags = dict.fromkeys(("put", "take", "clear", "look", "append", "none", "overflowed"), 1)
-    return data.StructLayout(flags | {"row": range(rows), "price": 32, "lots": 32})
-
-
-def compared_layout(rows, levels):
-    """A row, a step, and for each level what the step may make of it.
-
-    `same`: it has the step's price. `behind`: the step's price belongs before it. `decides`: it has
-    that price, and for a step that takes, no more lots than that; the levels behind then stay or
-    move. `sums`: its lots after the step, and the carry. `count` levels are known.
-    """
-    each = dict.fromkeys(("same", "behind", "decides"), levels)
-    return data.StructLayout(
-        {"row": row_layout(levels), "step": step_layout(rows), "count": range(levels + 1)}
-        | each
-        | {"sums": data.ArrayLayout(33, levels)}
-    )
 
 
 class LevelRows(wiring.Component):
@@ -97,14 +78,14 @@ class LevelRows(wiring.Component):
     def elaborate(self, platform):
         """Stages: choose a step, fetch its row, compare its price, rebuild the row."""
         m = Module()
-        m.submodules.ram = ram = memory.Memory(shape=self.row.shape(), depth=self.rows, init=[])
+        self._kept = kept = Signal(self.row.shape(), reset_less=True)  # the row rebuilt last
+        m.submodules.ram = ram = memory.Memory(shape=kept.shape(), depth=self.rows, init=[])
         write, fetch = ram.write_port(), ram.read_port()
         asked = [Signal(Asked, name=f"asked_{stage}") for stage in range(6)]
         step = [
             Signal(step_layout(self.rows), name=f"step_{stage}", reset_less=True)
             for stage in range(4)
         ]
-        found = Signal(compared_layout(self.rows, self.levels), reset_less=True)
 
         self._choose(m, asked[0], step[0], spare=~asked[1].as_value().any())
         stands = Signal(Asked)
@@ -116,18 +97,23 @@ class LevelRows(wiring.Component):
         m.d.sync += [asked[1].eq(asked[0]), asked[2].eq(stands)]
         m.d.sync += (asked[k].eq(asked[k - 1]) for k in (3, 4, 5))
         m.d.sync += (step[k].eq(step[k - 1]) for k in (1, 2, 3))
-        older, again = self._fetch(m, fetch.data, stands, step[1].row, asked[4])
+        m.d.sync += step[1].price.eq(turned(step[0].price, step[0].row))
+        m.submodules.rank = rank = Rank(self.rows, self.levels)
+        self._fetch(m, rank, fetch.data, stands, step, asked[4])
         delta = Signal(33, reset_less=True)
         m.d.sync += delta.eq(Mux(step[2].take, -step[2].lots, step[2].lots))
-        self._compare(m, step[3], delta, older, again, found)
-        self._rebuild(m, found, asked[4])
+        m.d.comb += [rank.step.eq(step[3]), rank.delta.eq(delta), rank.kept.eq(kept)]
+        self._rebuild(m, rank.found, rank.hits, asked[4])
         m.d.comb += [
             self.o_valid.eq(asked[5].change),
             self.refilled.eq(asked[5].refill),
             write.en.eq(asked[5].writes),
             write.addr.eq(self.number),
-            write.data.eq(self.row),
+            write.data.eq(kept),
+            self.row.eq(kept),
         ]
+        for shown, level in zip(self.row.levels, kept.levels, strict=True):
+            m.d.comb += shown.price.eq(Mux(level.known, turned(level.price, self.number), 0))
         return m
 
     def _choose(self, m, asked, step, spare):
@@ -161,79 +147,65 @@ class LevelRows(wiring.Component):
             ]
             m.d.comb += (step[name].eq(refill[name]) for name in REFILL)
 
-    def _fetch(self, m, fetched, stands, number, rebuilding):
+    def _fetch(self, m, rank, fetched, stands, step, rebuilding):
         """The row of a step but for the step before it, and whether that one is of the same row.
 
         Block RAM shows what was rebuilt six cycles before the step; what was rebuilt four or five
-        cycles before, with another step between, was in `self.row` in the cycle after the step. The
-        last step's result is not there before the row is compared.
+        cycles before, with another step between, was kept in the cycle after the step. The last
+        step's result is not there before the row is compared. Which pieces of the row's prices and
+        lots are the step's own is known with the row.
         """
-        shape, last = self.row.shape(), Signal(range(self.rows), reset_less=True)
+        number, shape = step[1].row, self._kept.shape()
+        last, merged = Signal(range(self.rows), reset_less=True), Signal(shape)
         fresh, passed, older = (
             Signal(shape, name=name, reset_less=True) for name in ("fresh", "passed", "older")
         )
-        before, repeats, again = (
-            Signal(name=name, reset_less=True) for name in ("before", "repeats", "again")
-        )
+        before, repeats = (Signal(name=name, reset_less=True) for name in ("before", "repeats"))
         wrote, holds = Signal(), Signal()
+        alike = Signal.like(rank.alike, reset_less=True)
+        for each, level in zip(alike, merged.levels, strict=True):
+            m.d.sync += each.price.eq(pieces(level.price, step[2].price))
+            m.d.sync += each.lots.eq(pieces(level.lots, step[2].lots))
         with m.If(stands.as_value().any()):
             m.d.sync += [last.eq(number), wrote.eq(stands.writes)]
         with m.If(rebuilding.as_value().any()):
             m.d.sync += holds.eq(rebuilding.writes)
         m.d.sync += [
             fresh.eq(fetched),
-            passed.eq(self.row),
+            passed.eq(self._kept),
             before.eq(holds & (number == self.number)),
-            older.eq(Mux(before, passed, fresh)),
+            older.eq(merged),
             repeats.eq(wrote & (number == last)),
-            again.eq(repeats),
         ]
-        return older, again
-
-    def _compare(self, m, step, delta, older, again, found):
-        """Compare the step with every level at once: of either row, before it is known which."""
-        row = data.View(older.shape(), Mux(again, self.row, older))
-        dropped = step.append & row.stirred
-        acts = step.take | (step.put & ~dropped)
-        open_end = ~row.spill | step.append
-        known = Cat(level.known for level in row.levels)
-        m.d.sync += [
-            found.row.eq(Mux(step.clear, 0, row)),
-            found.step.eq(step),
-            found.step.put.eq(step.put & ~dropped),
-            found.count.eq(Mux(step.clear, 0, _place(known & ~(known >> 1), first=1))),
+        m.d.comb += [
+            merged.eq(Mux(before, passed, fresh)),
+            rank.older.eq(older),
+            rank.alike.eq(alike),
+            rank.repeats.eq(repeats),
         ]
-        for place, level in enumerate(row.levels):
-            either = (_against(step, self.row.levels[place]), _against(step, older.levels[place]))
-            same, above, emptied = (Mux(again, new, old) for new, old in zip(*either, strict=True))
-            worse = Mux(step.row[0], above, ~(above | same))
-            m.d.sync += [
-                found.same[place].eq(acts & level.known & same),
-                found.decides[place].eq(acts & level.known & same & (step.put | emptied)),
-                found.behind[place].eq(Mux(level.known, worse, open_end)),
-                found.sums[place].eq(level.lots + delta),
-            ]
 
-    def _rebuild(self, m, found, rebuilding):
+    def _rebuild(self, m, found, hits, rebuilding):
         """Change, put in or take out the step's level; those behind it move by one.
 
-        They move if a price is put in that was not there, or if all lots of one are taken.
+        They move if a price is put in that was not there, or if all lots of one are taken: `hits`
+        say that, where a step puts, of the contrary.
         """
-        step, row, rebuilt = found.step, found.row, Signal(self.row.shape())
-        moves, enters, nothing = Signal(), Signal(self.levels), C(0, Level.size)
+        step, row, rebuilt = found.step, found.row, Signal(self._kept.shape())
+        enters, nothing = Signal(self.levels), C(0, Level.size)
+        moves = [step.put ^ hit for hit in hits]
         m.d.comb += [
-            moves.eq(step.put ^ found.decides.any()),
             enters.eq(Mux(step.put, found.behind & ~(found.behind << 1) & ~(found.same << 1), 0)),
         ]
         for place, level in enumerate(row.levels):
             better = row.levels[place - 1] if place else nothing
             worse = row.levels[place + 1] if place < self.levels - 1 else nothing
+            moving = moves[part(place, self.levels)]
             follows = found.behind[place - 1] if place else 0
             after = Mux(step.put, follows, found.same[place] | found.behind[place])
             stays = Signal(Level, name=f"stays_{place}")
             m.d.comb += [
                 stays.eq(level),
-                rebuilt.levels[place].eq(Mux(moves & after, Mux(step.put, better, worse), stays)),
+                rebuilt.levels[place].eq(Mux(moving & after, Mux(step.put, better, worse), stays)),
             ]
             with m.If(enters[place]):
                 m.d.comb += stays.eq(Cat(step.price, step.lots, C(1, 1)))
@@ -246,8 +218,8 @@ class LevelRows(wiring.Component):
             rebuilt.stirred.eq((row.stirred | beyond) & ~step.look),
         ]
         with m.If(rebuilding.as_value().any()):
-            m.d.sync += [self.row.eq(rebuilt), self.number.eq(step.row)]
-        self._tell(m, found, rebuilt, enters, moves)
+            m.d.sync += [self._kept.eq(rebuilt), self.number.eq(step.row)]
+        self._tell(m, found, rebuilt, enters, moves[-1])
 
     def _tell(self, m, found, rebuilt, enters, moves):
         """The update, in the same cycle as the row."""
@@ -258,34 +230,15 @@ class LevelRows(wiring.Component):
             Mux(same, total[:32], 0) for same, total in zip(found.same, found.sums, strict=True)
         )
         none, strays = Mux(step.clear, 0, self.levels), Signal()
+        count, more, fewer = found.counts
         m.d.comb += [self.o.best_price.eq(best.price), self.o.best_lots.eq(best.lots)]
         m.d.sync += [
-            self.o.at.eq(Mux(touched.any(), _place(touched), none)),
-            self.o.levels.eq(found.count + grows - (step.take & moves)),
+            self.o.at.eq(Mux(touched.any(), place_of(touched), none)),
+            self.o.levels.eq(Mux(step.take & moves, fewer, Mux(grows, more, count))),
             self.o.incomplete.eq(rebuilt.spill & ~rebuilt.levels[-1].known),
             self.o.best_changed.eq(touched[0]),
-            self.o.level_lots.eq(_any_of((*sums, Mux(enters.any(), step.lots, 0)))),
+            self.o.level_lots.eq(any_of((*sums, Mux(enters.any(), step.lots, 0)))),
             self.overflowed.eq((step.overflowed & enters.any()) | wrong.any()),
             strays.eq(step.take & ~found.same.any() & (found.behind.any() | ~found.row.spill)),
             self.lost.eq(self.lost + (strays & self.o_valid)),
         ]
-
-
-def _against(step, level):
-    """Whether a level has the step's price, or one above it, and the step's lots."""
-    return _same(level.price, step.price), level.price > step.price, _same(level.lots, step.lots)
-
-
-def _same(one, other):
-    """Whether two words are equal; with `==` Yosys would take it off the carry chain of `>`."""
-    return ~(one ^ other).any()
-
-
-def _any_of(words):
-    """The one word that is not zero."""
-    return reduce(or_, words)
-
-
-def _place(one_hot, first=0):
-    """The place of the bit that is set, counted from `first`."""
-    return _any_of(Mux(bit, place, 0) for place, bit in enumerate(one_hot, first))

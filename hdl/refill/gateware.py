@@ -7,8 +7,8 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from tapeout.hdl.levels.gateware import row_layout
 from tapeout.hdl.levels.layout import LEVELS, REFILL, UPDATE
+from tapeout.hdl.rank.gateware import row_layout
 from tapeout.hdl.scan.gateware import Scan
 
 Asked = data.StructLayout(REFILL)

@@ -14,6 +14,7 @@ class Mutation(NamedTuple):
 
 
 ROWS = "hdl/levels/gateware.py"
+RANK = "hdl/rank/gateware.py"
 SCAN = "hdl/scan/gateware.py"
 PUBLISHER = "hdl/publisher/gateware.py"
 LEVELS = "tests/hdl/test_levels.py"
@@ -48,17 +49,17 @@ MUTATIONS = [
         NEAR,
     ),
     Mutation(
-        ROWS,
-        "an equal price also counts as worse for bids",
-        "worse = Mux(step.row[0], above, ~(above | same))",
-        "worse = Mux(step.row[0], above, ~above)",
+        RANK,
+        "an equal price also counts as worse",
+        "step.append)) > step.price",
+        "step.append)) >= step.price",
         MODEL,
     ),
     Mutation(
-        ROWS,
+        RANK,
         "behind the last known level of a row that spills there is room",
-        "open_end = ~row.spill | step.append",
-        "open_end = C(1, 1)",
+        "~level.known & (~row.spill | step.append)",
+        "~level.known",
         MODEL,
     ),
     Mutation(
@@ -69,10 +70,10 @@ MUTATIONS = [
         SWEEP,
     ),
     Mutation(
-        ROWS,
+        RANK,
         "a level of no lots stays",
-        "same & (step.put | emptied)",
-        "same & step.put",
+        "self.step.put | Mux(which, *emptied)",
+        "self.step.put",
         MODEL,
     ),
     Mutation(
@@ -90,10 +91,10 @@ MUTATIONS = [
         TOLD,
     ),
     Mutation(
-        ROWS,
+        RANK,
         "a refill is applied although what lies beyond the row has changed",
-        "dropped = step.append & row.stirred",
-        "dropped = C(0, 1)",
+        "found.step.put.eq(step.put & ~(step.append & row.stirred))",
+        "found.step.put.eq(step.put)",
         LOOK,
     ),
     Mutation(

@@ -1,0 +1,1 @@
+"""Rank: where a step stands among the levels of its row."""
