@@ -31,8 +31,9 @@ $(VENV)/dev: pyproject.toml setup.py | $(BIN)/python tools
 demo: $(VENV)/demo   ## a packet's walk: a simulated exchange day from wire bytes to a risk report
 	@$(BIN)/tapeout demo
 
+TESTS := not blocks or every_engine
 test: $(VENV)/dev   ## all that runs without devices, but for `make rtl`
-	@$(BIN)/python -m pytest -q -m "not blocks"
+	@$(BIN)/python -m pytest -q -m "$(TESTS)"
 
 rtl: $(VENV)/dev    ## every block of the gateware, and the whole, on every simulator: long
 	@$(BIN)/python -m pytest -q -m blocks
@@ -44,7 +45,7 @@ tree:           ## build/tree/tapeout: the four folders linked as the wheel lays
 check: $(VENV)/dev tree   ## format, lint, types, tests
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 	@MYPYPATH=build/tree $(BIN)/mypy
-	@$(BIN)/python -m pytest -q -m "not blocks"
+	@$(BIN)/python -m pytest -q -m "$(TESTS)"
 
 wheel: $(VENV)/dev   ## the tests against the installed wheel, outside the repository
 	@rm -rf build/wheel && mkdir -p build/wheel
@@ -64,10 +65,17 @@ formal: $(VENV)/flow   ## the bounded proofs
 	@$(BIN)/python -m pytest -q tests/hdl/formal tests/hdl/test_flow_prove.py
 
 mutations: $(VENV)/dev   ## every planted fault: which test catches it (WORDS=orders: only some)
-	@$(BIN)/python tests/hdl/mutate.py $(WORDS)
+	@$(BIN)/python tests/hdl/mutate.py $(if $(WORDS),,--table docs/mutations.md) $(WORDS)
 
 SECONDS ?= 600
 SEED    ?= 1
+COUNT   ?= 5000000
+soak: $(VENV)/dev   ## COUNT=5000000 messages through the whole gateware from SEED=1, as the model says
+	@$(BIN)/python tests/hdl/soak.py --count $(COUNT) --seed $(SEED) $(if $(filter command line,$(origin SECONDS)),--seconds $(SECONDS))
+
+coverage: $(VENV)/dev   ## what the test streams meet of the gateware: types, lanes, hazards, lines, toggles
+	@$(BIN)/python tests/hdl/coverage.py --seed $(SEED)
+
 fuzz: $(VENV)/dev   ## mutated captures for SECONDS=600 from SEED=1: only documented errors may leave
 	@$(BIN)/python tests/fuzz.py --seconds $(SECONDS) --seed $(SEED)
 
@@ -82,4 +90,4 @@ clean:          ## remove what can be rebuilt
 	@rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name '*.nb[ic]' -not -path './$(VENV)/*' -delete
 
-.PHONY: help tools demo test rtl tree check timing formal mutations wheel fuzz bench gpu clean
+.PHONY: help tools demo test rtl tree check timing formal mutations soak coverage wheel fuzz bench gpu clean

@@ -45,7 +45,7 @@ FLOORS = [
 TABLES = "layout"
 #: Only these know Amaranth or cocotb; the golden models run without.
 GATEWARE = {
-    "amaranth": ("gateware", "engine", "world"),
+    "amaranth": ("gateware", "engine", "world", "witness"),
     "cocotb": ("stream",),
     "cocotb_tools": ("runner", "engine"),
 }

@@ -9,7 +9,7 @@ from tapeout.hdl.elastic.gateware import Slice
 from tapeout.hdl.line.gateware import Beat
 from tapeout.hdl.publisher.gateware import BookRecord
 from tapeout.hdl.top.gateware import FeedHandler, Statistics
-from tapeout.sim.bench.witness import Met, Witness
+from tapeout.sim.whole.witness import Met, Witness
 
 NEVER = (1 << 32) - 1
 

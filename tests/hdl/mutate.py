@@ -1,10 +1,12 @@
 """Plants each fault of `tests/hdl/mutations/` in a copy of the sources; its test must catch it.
 
-`python tests/hdl/mutate.py [WORD ...]` takes only mutations whose module, text or test has a word.
+`python tests/hdl/mutate.py [WORD ...]` takes only mutations whose module, text or test has a word;
+`--table FILE` writes the verdicts as a Markdown table, `--jobs 2` tries two at a time.
 A fault is caught when the named test fails by what it asserts or by a breach of a stream. A fault
 that stops Python from reading the source, or the test from being found, is no fault caught.
 """
 
+import argparse
 import importlib.util
 import os
 import re
@@ -12,6 +14,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,17 +105,54 @@ def judged(code: int, said: str) -> str:
     return f"not run: {(errors or [said[-200:]])[0].removeprefix('E ').strip()}"
 
 
-def main(words: list[str]) -> int:
+def judgements(chosen: list[Mutation], jobs: int) -> Iterable[tuple[Mutation, str]]:
+    """Each fault with its verdict, in order, so many tried at a time."""
+    with ThreadPoolExecutor(jobs) as beside:
+        yield from zip(chosen, beside.map(verdict, chosen), strict=True)
+
+
+def table(judged: Iterable[tuple[Mutation, str]]) -> str:
+    """The verdicts as a page."""
+    rows = [
+        f"| {_block(one.module)} | {_cell(one.what)} | `{one.test}` | {_cell(said)} |"
+        for one, said in judged
+    ]
+    caught = sum(row.endswith("| caught |") for row in rows)
+    return "\n".join([
+        "# Planted faults", "",
+        "Each stands in `tests/hdl/mutations/` and was planted in a copy of the sources by",
+        f"`make mutations`; the test named must fail. {caught} of {len(rows)} are caught.", "",
+        "| block | planted fault | test | verdict |", "|---|---|---|---|", *rows, "",
+    ])  # fmt: skip
+
+
+def _block(module: str) -> str:
+    """The folder of a module below hdl/: what a block is called."""
+    return Path(module).parent.name
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def main(arguments: list[str]) -> int:
     """Print a line a mutation; 1 if one was not caught."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("words", nargs="*", metavar="WORD", help="of a module, a fault or a test")
+    parser.add_argument("--table", type=Path, help="where to write the verdicts")
+    parser.add_argument("--jobs", type=int, default=2, help="tried at a time")
+    asked = parser.parse_args(arguments)
+    words, done = asked.words, []
     chosen = [one for one in mutations() if not words or any(word in str(one) for word in words)]
-    lost = 0
-    for one in chosen:
-        said = verdict(one)
-        lost += said != "caught"
+    for one, said in judgements(chosen, asked.jobs):
+        done.append((one, said))
         print(
             f"{said:<8} {one.module:<24} {one.what:<56} {one.test.partition('::')[2]}", flush=True
         )
+    lost = sum(said != "caught" for _, said in done)
     print(f"{len(chosen) - lost} of {len(chosen)} faults caught")
+    if asked.table:
+        asked.table.write_text(table(done))
     return int(lost > 0)
 
 

@@ -428,6 +428,7 @@ class Tagged(wiring.Component):
         return m
 
 
+@pytest.mark.every_engine
 def test_every_engine_says_the_same(engine):
     """Both lines miss the same packets: the gaps are known, whatever the pauses."""
     rng, words, expected, at = random.Random(6), [], [], FIRST

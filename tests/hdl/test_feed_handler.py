@@ -20,9 +20,9 @@ pytest.importorskip("amaranth", reason="Amaranth is not installed: pip install '
 
 from tapeout.sim.bench import frames as line_frames
 from tapeout.sim.bench.compiled import packed
-from tapeout.sim.bench.functional import Functional
-from tapeout.sim.bench.packets import day, framed, mixed, packets, rows, timed
-from tapeout.sim.bench.whole import (
+from tapeout.sim.whole.functional import Functional
+from tapeout.sim.whole.packets import day, framed, mixed, packets, rows, timed
+from tapeout.sim.whole.play import (
     NAMES,
     SWEPT,
     Ledger,

@@ -208,6 +208,7 @@ class Streamed(wiring.Component):
         return m
 
 
+@pytest.mark.every_engine
 @pytest.mark.parametrize("whole", [False, True])
 def test_beats_leave_as_they_came_on_every_engine(engine, whole):
     rng = random.Random(8)

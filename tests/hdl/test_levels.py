@@ -288,6 +288,7 @@ def test_reset_clears_rows_and_pipe():
     assert seen == [(1, 1), (1, 2), (1, 3)]
 
 
+@pytest.mark.every_engine
 @pytest.mark.parametrize("pause", [0.0, 0.5])
 def test_every_engine_gives_the_models_updates(engine, pause, tmp_path):
     """Behind a stream that lets a change in when its update will find room."""

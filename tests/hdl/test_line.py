@@ -239,6 +239,7 @@ def test_every_outcome_was_among_them():
     assert not [name for name, count in counts.items() if not count]
 
 
+@pytest.mark.every_engine
 def test_records_are_the_models_on_every_engine(engine):
     run = frames(seed=4, count=60)
     assert played(run, engine, seed=5) == golden(run)[0]

@@ -15,7 +15,7 @@ from tapeout.sim.pcap import frame as ethernet
 pytest.importorskip("amaranth", reason="Amaranth is not installed: pip install 'tapeout[hdl]'")
 
 from tapeout.hdl.top.gateware import Statistics
-from tapeout.sim.bench.whole import NAMES, SWEPT, played
+from tapeout.sim.whole.play import NAMES, SWEPT, played
 
 STATE = engines()["verilator"]
 pytestmark = [

@@ -50,3 +50,32 @@ def test_a_text_that_stands_elsewhere_too_is_refused():
 )
 def test_only_a_test_that_failed_by_what_it_asserts_has_caught_a_fault(code, said, verdict):
     assert mutate.judged(code, said) == verdict
+
+
+def test_the_table_has_a_line_for_each_fault():
+    one = mutate.mutations()[0]
+    page = mutate.table([(one, "caught"), (one._replace(what="a | b"), "MISSED")])
+    assert "1 of 2 are caught" in page
+    assert f"| {one.what} | `{one.test}` | caught |" in page
+    assert r"| a \| b |" in page
+    assert page.count("\n| ") == 3
+
+
+#: What must be planted somewhere, in words of the faults.
+KINDS = {
+    "missing forwarding": "the last result is not recalled",
+    "off-by-one byte lane": "one candidate lane too far",
+    "lost back-pressure": "messages are taken although records have no place",
+    "wrong priority on replace": "an order stays out although its replacement was refused",
+    "dropped stale mark": "an order that found no room makes nobody stale",
+    "gap not told": "a gap is not published",
+    "duplicate delivered": "both lines deliver",
+    "checksum ignored": "any checksum will do",
+    "VLAN offset wrong": "a second tag is not looked behind",
+    "overflow not reported": "an order without a place is not told",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_fault_is_planted(kind):
+    assert KINDS[kind] in {mutation.what for mutation in mutate.mutations()}

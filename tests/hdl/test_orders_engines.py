@@ -84,6 +84,7 @@ def meaning(change):
     )
 
 
+@pytest.mark.every_engine
 def test_every_engine_gives_the_models_answers(engine):
     rng = random.Random(21)
     pool = [rng.getrandbits(64) for _ in range(60)]

@@ -122,17 +122,20 @@ def timed(frames, start, between=BETWEEN):
     return words, due
 
 
-def rows(frames, start, between=BETWEEN):
-    """Sound frames as rows of the compiled engine, the cycle each word is due, and the next."""
+def rows(frames, start, between=BETWEEN, lost=()):
+    """Sound frames as rows of the compiled engine, the cycle each word is due, and the next.
+
+    Of the places in `lost` nothing comes; what follows comes when it would have come.
+    """
     sizes = np.array([len(frame) for frame in frames], np.int64)
     words = -(-sizes // 8)
-    ends = np.cumsum(words)
-    raw = b"".join(
-        frame.ljust(8 * count, b"\0") for frame, count in zip(frames, words, strict=True)
-    )
+    ends, of = np.cumsum(words), np.repeat(np.arange(len(frames)), words)
+    padded = zip(frames, words, strict=True)
+    raw = b"".join(frame.ljust(8 * count, b"\0") for frame, count in padded)
     beat = np.zeros(int(words.sum()), PLACE)
     beat["data"], beat["rest"] = np.frombuffer(raw, "<u8"), 8
     beat["rest"][ends - 1] = (sizes - 1) % 8 + 1 | 1 << BEAT["count"]
-    due = start + np.arange(ends[-1]) + between * np.repeat(np.arange(len(frames)), words)
-    wide = stride(sum(BEAT.values()))
-    return beat.view("<u4").reshape(-1, wide), due.astype(np.uint64), int(due[-1]) + 1 + between
+    due = (start + np.arange(ends[-1]) + between * of).astype(np.uint64)
+    came = ~np.isin(of, list(lost))
+    laid = beat.view("<u4").reshape(-1, stride(sum(BEAT.values())))
+    return laid[came], due[came], int(due[-1]) + 1 + between

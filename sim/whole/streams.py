@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tapeout.hdl.itch.model import encode
-from tapeout.sim.bench.packets import busy, day, framed, mixed, packets, rows
-from tapeout.sim.bench.whole import NAMES, SWEPT, held_to, in_sequence, played, refused
+from tapeout.sim.whole.packets import busy, day, framed, mixed, packets, rows
+from tapeout.sim.whole.play import NAMES, SWEPT, held_to, in_sequence, played, refused
 
 ROWS = 64  # of the order table: small, so it fills up, and a scan of it is short
 PLACES = ROWS * 2 * 4 + 8
@@ -37,13 +37,14 @@ def all_types(seed):
     rng = random.Random(seed)
     messages = [*mixed(day(4_000, seed, NAMES), rng, often=0.2)]
     frames = _frames(messages, rng, most=30)
-    luck = [rng.randrange(12) if place else 2 for place in range(len(frames))]
-    tail = [framed(len(messages) + 1, [])]
+    frames.append(framed(len(messages) + 1, []))
+    luck = [rng.randrange(12) for _ in frames]
+    luck[0] = luck[-1] = 2  # where it begins and where it ends both lines tell
     a, b = (
-        rows([one for one, lost in zip(frames, luck, strict=True) if lost != line] + tail, start)
+        rows(frames, start, lost=[at for at, lost in enumerate(luck) if lost == line])
         for line, start in enumerate((SWEPT, SWEPT + SKEW))
     )
-    return Stream(messages, [*frames, *tail], a[:2], b[:2], {})
+    return Stream(messages, frames, a[:2], b[:2], {})
 
 
 def few_orders(seed):

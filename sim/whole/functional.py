@@ -14,7 +14,7 @@ from tapeout.hdl.net.layout import (
     VLAN_BYTES,
 )
 from tapeout.hdl.net.model import payload
-from tapeout.sim.bench.witness import HAZARDS
+from tapeout.sim.whole.witness import HAZARDS
 
 LANES = 8
 TAGS = range(3)
