@@ -28,9 +28,9 @@ def figure(pytestconfig):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    """What the tests found on real market data."""
+    """What the tests found, on real market data and in millions of cycles of gateware."""
     if figures := config.stash.get(FIGURES, []):
-        terminalreporter.section("on real market data")
+        terminalreporter.section("what was found")
         for line in figures:
             terminalreporter.write_line(line)
 
