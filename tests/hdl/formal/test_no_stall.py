@@ -168,16 +168,16 @@ class Host(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.part = part = Publisher(latency=LATENCY)
-        rested, begun = Signal(init=1), Signal(2)
-        m.d.sync += [rested.eq(~part.changed), begun.eq(Mux(begun == 3, 3, begun + 1))]
+        m.submodules.part = part = Publisher(latency=LATENCY, instruments=2)
+        rested, begun = Signal(init=1), Signal(3)
+        m.d.sync += [rested.eq(~part.changed), begun.eq(Mux(begun == 7, 7, begun + 1))]
         m.d.comb += [
             part.o.ready.eq(self.host),
             part.taken.eq(self.taken & rested),
             part.changed.eq(self.change & rested),
             part.change.kind.eq(Mux(self.kind, Kind.EXECUTE, Kind.ADD)),
             part.change.last.eq(self.last),
-            Assert(part.room | (begun < 2)),
+            Assert(part.room | (begun < 7)),
         ]
         return m
 
