@@ -77,6 +77,7 @@ class Scan(wiring.Component):
             weighed.eq(Cat(picks, weighed)),
             chosen.eq(lowest),
             order.eq(_only(chosen, kept)),
+            order.price.eq(_only(chosen, (e.price for e in kept)) ^ (~self.side).replicate(32)),
         ]
         with m.If(picks):
             m.d.sync += meant.eq(meant & ~lowest)
@@ -126,8 +127,7 @@ class Scan(wiring.Component):
 
     def _weigh(self, m, order, weighed):
         """Compare an order with the bound and all prices found, then put it in or add it."""
-        price = order.price ^ (~self.side).replicate(32)
-        beyond = Signal(reset_less=True)
+        price, beyond = order.price, Signal(reset_less=True)
         lots, worth = Signal(32, reset_less=True), Signal(32, reset_less=True)
         better, equal = (
             Signal(len(self.found), name=n, reset_less=True) for n in ("better", "equal")
@@ -156,5 +156,5 @@ class Scan(wiring.Component):
 
 def _only(one_hot, entries):
     """The entry whose bit is set."""
-    words = (Mux(bit, e.as_value(), 0) for bit, e in zip(one_hot, entries, strict=True))
+    words = (Mux(bit, Value.cast(e), 0) for bit, e in zip(one_hot, entries, strict=True))
     return reduce(or_, words)
