@@ -51,8 +51,8 @@ MUTATIONS = [
     Mutation(
         RANK,
         "an equal price also counts as worse",
-        "step.append)) > step.price",
-        "step.append)) >= step.price",
+        "step.price < Cat(",
+        "step.price <= Cat(",
         MODEL,
     ),
     Mutation(
