@@ -24,7 +24,11 @@ from tapeout.sim.bench.simulators import READY, engines, version
 __all__ = ["PAUSE", "READY", "engines", "play", "play_streams", "watch"]
 
 PAUSE = 0.3  # chance that either side pauses in a cycle
-BUILD_ARGS = {"verilator": ["-Wno-fatal", "-O3"], "icarus": ["-g2012"]}
+#: cocotb makes Verilator show all that is inside; the ports are all that is played.
+BUILD_ARGS = {
+    "verilator": ["-Wno-fatal", "-O3", "--no-public-flat-rw", "--output-split", "0"],
+    "icarus": ["-g2012"],
+}
 
 #: What all ports of a component say in one cycle, by the names they have in Verilog.
 Cycle = dict[str, int]
@@ -219,16 +223,20 @@ def _cocotb(
     """Play through the generated Verilog, in a process of its own."""
     from cocotb_tools.config import libs_dir
 
-    from tapeout.hdl.flow.gateware import as_verilog
+    from tapeout.hdl.flow.gateware import as_verilog, ports
 
     source = as_verilog(component)
+    names = ["clk", "rst", *(port.name for port in ports(component))]
+    shown = [f'public_flat_rw -module "top" -var "{name}"\n' for name in names]
 
     def make(folder: Path) -> None:
         (folder / "top.sv").write_text(source)
+        (folder / "top.vlt").write_text("".join(["`verilator_config\n", *shown]))
         cocotb_step("build", engine, folder)
 
     # A model is linked to one cocotb, made by one simulator with one set of options.
-    made_of = [engine, version(engine), *BUILD_ARGS[engine], sys.version, str(libs_dir), source]
+    options = [*BUILD_ARGS[engine], *shown]
+    made_of = [engine, version(engine), *options, sys.version, str(libs_dir), source]
     with kept(build, engine, made_of, make) as built, tempfile.TemporaryDirectory() as run:
         answer = Path(run, "out.json")
         Path(run, "job.json").write_text(json.dumps(job | {"built": str(built)}))

@@ -8,17 +8,21 @@ from cocotb_tools.runner import get_runner
 
 from tapeout.sim.engine import BUILD_ARGS
 
+SOURCES = {"verilator": ["top.vlt", "top.sv"], "icarus": ["top.sv"]}
+
 
 def build(engine: str, folder: Path) -> None:
     """Compile `top.sv` of the folder."""
     get_runner(engine).build(
-        sources=[folder / "top.sv"],
+        sources=[folder / name for name in SOURCES[engine]],
         hdl_toplevel="top",
         build_dir=folder,
         always=True,
         build_args=BUILD_ARGS[engine],
         timescale=("1ns", "1ps"),
     )
+    for path in {*folder.glob("Vtop*"), *folder.glob("*.o")}:
+        path.unlink()  # what only the compiler needed, many times the model
 
 
 def test(engine: str, folder: Path) -> None:

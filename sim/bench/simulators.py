@@ -12,7 +12,7 @@ from pathlib import Path
 
 READY = "ok"
 #: The wheel's makefile leaves the first empty; compiling takes longer than playing under cocotb.
-MAKE = ("CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0")
+MAKE = ("-j2", "CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0")
 OLDEST_VERILATOR = (5, 36)  # cocotb 2 calls entry points that older ones lack
 COMPILERS = (("perl", "perl"), ("make", "make"), ("c++", "g++"))
 
