@@ -79,7 +79,7 @@ def _fields(rng, kind, known, new, locate, instruments):
     shares = rng.choice([0, 1, 5, 100, 100, 100, 300])
     told = {
         "stock_locate": locate, "timestamp": rng.randrange(1 << 47),
-        "side": rng.choice("BSBSBSB?"), "price": rng.randrange(100, 112), "shares": shares,
+        "side": rng.choice("BSBSBSB?"), "price": rng.randrange(100, 120), "shares": shares,
         "executed_shares": shares, "cancelled_shares": shares,
         "match_number": rng.randrange(1 << 60), "printable": rng.choice("YN"),
         "execution_price": rng.randrange(100, 112),
