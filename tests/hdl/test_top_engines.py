@@ -48,7 +48,7 @@ def lines(messages, rng):
 
 
 @pytest.mark.parametrize(
-    "count", [120, pytest.param(1_500, marks=pytest.mark.blocks)], ids=["short", "long"]
+    "count", [200, pytest.param(1_500, marks=pytest.mark.blocks)], ids=["short", "long"]
 )
 def test_records_are_the_models_on_every_engine(engine, count):
     from tapeout.hdl.top.gateware import FeedHandler
@@ -64,4 +64,4 @@ def test_records_are_the_models_on_every_engine(engine, count):
     for place, (one, other) in enumerate(zip(made, true, strict=False)):
         same = agrees(one._replace(arrival_ns=0), other)
         assert same, f"record {place}:\n{one}\n{other}"
-    assert len(made) == len(true) > count / 2
+    assert len(made) == len(true) > count / 3
