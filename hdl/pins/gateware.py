@@ -1,4 +1,4 @@
-"""A component behind few pins: registers shift its inputs in, a tree folds its outputs."""
+"""A component behind few pins of an ECP5: registers shift inputs in, a tree folds outputs."""
 
 from amaranth import *
 from amaranth.lib import wiring
@@ -9,7 +9,8 @@ class Pins(wiring.Component):
     """Lets a block be placed and timed that has more ports than a package has pins.
 
     Every input comes from a register and every output goes to one, so all that is timed is inside.
-    None of these registers is reset: they are no load on the block's reset.
+    None of these registers is reset. The block's are, by the part's own network (`SGSR`): it takes
+    every register to its first value, and no wires from the fabric.
 
     Members
     -------
@@ -45,7 +46,10 @@ class Pins(wiring.Component):
     def elaborate(self, platform):
         """Shift in, fold four to one a stage."""
         m = Module()
-        m.submodules.block = self.block
+        m.domains.block = ClockDomain(reset_less=True)
+        m.d.comb += ClockSignal("block").eq(ClockSignal())
+        m.submodules.reset = Instance("SGSR", i_CLK=ClockSignal(), i_GSR=~ResetSignal())
+        m.submodules.block = DomainRenamer("block")(self.block)
         shift = Signal(max(1, sum(map(len, self._inputs))), reset_less=True)
         m.d.sync += shift.eq(Cat(self.serial_in, shift[:-1]))
         m.d.comb += Cat(self._inputs).eq(shift)
