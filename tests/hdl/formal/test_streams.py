@@ -14,7 +14,7 @@ from amaranth.lib.wiring import In
 from tapeout.hdl.arbiter.gateware import Arbiter, Record
 from tapeout.hdl.book.layout import Kind
 from tapeout.hdl.elastic.gateware import Slice, SmallFifo
-from tapeout.hdl.flow.bounded import bounded
+from tapeout.hdl.flow.bounded import bounded, inductive
 from tapeout.hdl.levels.gateware import LATENCY
 from tapeout.hdl.line.layout import Flag
 from tapeout.hdl.publisher.gateware import Publisher
@@ -116,7 +116,7 @@ class Publishing(Harness):
         super().__init__(spoil, message=1, letter=1, change=1, kind=2, last=1, lots=2, update=2)
 
     def drive(self, m):
-        m.submodules.part = part = Publisher(latency=LATENCY)
+        m.submodules.part = part = Publisher(latency=LATENCY, instruments=2)
         ready = Signal(init=1)
         kinds = [Kind.ADD, Kind.DELETE, Kind.EXECUTE]
         kind = Mux(self.kind == 3, 0, Mux(self.kind == 2, kinds[2], Mux(self.kind, *kinds[:2])))
@@ -183,3 +183,15 @@ def test_an_offer_that_changes_is_seen(harness, spoil, tmp_path):
     found = bounded(harness(spoil), tmp_path, depth=DEPTHS[harness])
     assert not found.holds
     assert found.run[-2]["hold"]
+
+
+@pytest.mark.parametrize("harness", [Elastic, Fifo, Merging, Publishing])
+def test_it_stands_for_ever(harness, tmp_path):
+    """By induction: from whatever state, an offer that is not taken is the same a cycle later."""
+    found = inductive(harness(), tmp_path)
+    assert found.holds, found.run
+
+
+@pytest.mark.parametrize("spoil", ["withdrawn", "changed"])
+def test_induction_sees_an_offer_that_changes(spoil, tmp_path):
+    assert not inductive(Merging(spoil), tmp_path).holds
