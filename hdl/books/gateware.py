@@ -100,11 +100,11 @@ class Books(wiring.Component):
 
     def _take(self, m):
         """Whether a message goes into the table, and what it asks there."""
-        table, message, op, let = self.table, self.i.payload, self.table.i.payload, Signal()
+        table, message, op = self.table, self.i.payload, self.table.i.payload
         m.d.comb += [
-            let.eq(self.publisher.room & self.subscription.ready & self.levels.ready),
-            table.i.valid.eq(self.i.valid & let),
-            self.i.ready.eq(table.i.ready & let),
+            table.hold.eq(~(self.publisher.room & self.subscription.ready & self.levels.ready)),
+            table.i.valid.eq(self.i.valid),
+            self.i.ready.eq(table.i.ready),
             op.side.eq(message.side),
             op.reference.eq(message.subject),
             op.other.eq(message.other),

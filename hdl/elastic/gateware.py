@@ -52,6 +52,12 @@ class SmallFifo(wiring.Component):
     is one of the `depth`. The RAM is written in every cycle, at a place that is free, and the item
     counts where it was taken: no enable fans out over its width.
 
+    Parameters
+    ----------
+    early : names of fields
+        What comes from the register; by default all. The other fields come out of the RAM, whose
+        delay is theirs, and no enable fans out over them either: `o.ready` may be late.
+
     Members
     -------
     i : In(stream of `shape`)
@@ -59,7 +65,7 @@ class SmallFifo(wiring.Component):
         may leave `ready` unread if it lets nothing go that, with all it has let go and `level` does
         not yet count, would make more than `depth`.
     o : Out(stream of `shape`)
-        The oldest item, from a register; it stands until it is taken.
+        The oldest item; it stands until it is taken.
     level : Out(range(depth + 1))
         Items held, from a register: every one taken in before this cycle and not out before it.
 
@@ -71,42 +77,75 @@ class SmallFifo(wiring.Component):
         "depth must be a power of two, 4 or more; got 12"
     """
 
-    def __init__(self, shape, depth=16):
+    def __init__(self, shape, depth=16, early=None):
         if depth < 4 or depth & depth - 1:
             raise ValueError(f"depth must be a power of two, 4 or more; got {depth}")
-        self._shape, self._depth = shape, depth
+        self._shape, self._depth, self._early = shape, depth, early
         payload = stream.Signature(shape)
         super().__init__({"i": In(payload), "o": Out(payload), "level": Out(range(depth + 1))})
 
     def elaborate(self, platform):
-        """`o` holds the oldest item, the RAM the others; an item goes round the RAM if it is empty.
+        """`out` holds the oldest item, the RAM the others; one goes round the RAM if it is empty.
 
         One that goes round is written, too, and read over: both places move.
         """
         m = Module()
-        m.submodules.ram = ram = memory.Memory(
-            shape=self._shape, depth=self._depth, init=[], attrs={"ram_style": "distributed"}
-        )
-        write, read = ram.write_port(), ram.read_port(domain="comb")
-        out = Signal.like(Value.cast(self.o.payload), reset_less=True)
+        came, rest = self._split(self.i.payload)
+        shown, late = self._split(self.o.payload)
+        write, read = self._memory(m, "ram", len(came))
+        out = Signal(len(came), reset_less=True)
         room, more = Signal(init=1), Signal()  # level < depth; level > 1, so some are in the RAM
         put, taken = self.i.valid & room, self.o.valid & self.o.ready
-        m.d.comb += [self.i.ready.eq(room), Value.cast(self.o.payload).eq(out)]
-        m.d.comb += [write.en.eq(1), Value.cast(write.data).eq(self.i.payload)]
+        m.d.comb += [self.i.ready.eq(room), shown.eq(out)]
+        m.d.comb += [write.en.eq(1), write.data.eq(came)]
         with m.If(put):
             m.d.sync += write.addr.eq(write.addr + 1)
         with m.If(~self.o.valid | self.o.ready):
             m.d.sync += [
-                out.eq(Mux(more, read.data, self.i.payload)),
+                out.eq(Mux(more, read.data, came)),
                 self.o.valid.eq(more | put),
                 read.addr.eq(read.addr + (more | put)),
             ]
-        with m.If(put & ~taken):
-            m.d.sync += [
-                self.level.eq(self.level + 1),
-                room.eq(self.level != self._depth - 1),
-                more.eq(self.level != 0),
-            ]
-        with m.Elif(taken & ~put):
-            m.d.sync += [self.level.eq(self.level - 1), room.eq(1), more.eq(self.level > 2)]
+        if len(rest):
+            self._keep(m, rest, late, room, write.addr, read.addr)
+        self._count(m, put, taken, room, more)
         return m
+
+    def _count(self, m, put, taken, room, more):
+        """How much is held; whether one was taken is the last to be known, and only chooses."""
+        level = self.level
+        more_if = [(level > bound) | (put & (level > bound - 1)) for bound in (1, 2)]
+        m.d.sync += [
+            level.eq(Mux(taken, level + put - 1, level + put)),
+            room.eq(taken | (room & ~(put & (level == self._depth - 1)))),
+            more.eq((more_if[1] & taken) | (more_if[0] & ~taken)),
+        ]
+
+    def _keep(self, m, rest, late, room, write_place, read_place):
+        """What is not in the register: the RAM keeps the oldest item's, and it must stay there."""
+        write, read = self._memory(m, "rest", len(rest))
+        m.d.comb += [
+            write.addr.eq(write_place),
+            write.data.eq(rest),
+            write.en.eq(room),
+            late.eq(read.data),
+        ]
+        with m.If(~self.o.valid | self.o.ready):
+            m.d.sync += read.addr.eq(read_place)
+
+    def _memory(self, m, name, width):
+        """Ports of a LUT RAM: one to write, one to read in the same cycle."""
+        m.submodules[name] = ram = memory.Memory(
+            shape=width, depth=self._depth, init=[], attrs={"ram_style": "distributed"}
+        )
+        return ram.write_port(), ram.read_port(domain="comb")
+
+    def _split(self, item):
+        """The bits of an item that are early, and the others."""
+        bits = Value.cast(item)
+        if self._early is None:
+            return bits, Cat()
+        parts = {True: [], False: []}
+        for name, field in self._shape:
+            parts[name in self._early].append(bits[field.offset :][: field.width])
+        return Cat(parts[True]), Cat(parts[False])

@@ -42,6 +42,8 @@ class OrderTable(wiring.Component):
     Members
     -------
     i : In(stream of `OP`)
+    hold : In(1)
+        No op is taken in the next cycle.
     subscribed : In(1)
         Somebody listens to the op's instrument; two cycles after it is taken.
     instrument : In(8)
@@ -80,6 +82,7 @@ class OrderTable(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(Op)),
+                "hold": In(1),
                 "subscribed": In(1),
                 "instrument": In(INSTRUMENT_BITS),
                 "o": Out(Change),
@@ -107,6 +110,7 @@ class OrderTable(wiring.Component):
 
         wiring.connect(m, wiring.flipped(self.i), turns.i)
         m.d.comb += [
+            turns.hold.eq(self.hold),
             turns.scan_row.eq(self.scan_row),
             self.scan_taken.eq(turns.scan_taken),
         ]

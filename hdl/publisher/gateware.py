@@ -16,7 +16,7 @@ from tapeout.hdl.subscription.layout import SUBSCRIBE
 from tapeout.hdl.top.layout import BOOK_RECORD, Mark, Report
 
 RECORDS = 32  # that wait for the host
-IN_FLIGHT = 16  # records of the messages on their way, at most
+IN_FLIGHT = 18  # records of the messages on their way, and of one let in meanwhile, at most
 FULL = Refusal.FULL.bit_length() - 1
 STAMP = ("sequence", "arrival_ns", "timestamp")  # what all records have of their message
 ROW = ("at", "levels", "best_price", "best_lots", "level_lots")  # what they have of their update

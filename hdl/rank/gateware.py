@@ -132,8 +132,8 @@ class Rank(wiring.Component):
             for price, level, act in zip(prices, levels, acts, strict=True)
         ]
         emptied = pieces(new.lots, step.lots).all(), alike.lots.all()
-        # Where no level is known all is zero: a bit beyond the price says that there is room. Of all
-        # comparisons "<" is the carry chain alone; ">" would wait for equality, too.
+        # Where no level is known all is zero: a bit beyond the price says that there is room. Yosys
+        # makes "<" of a carry chain alone; ">" would wait for equality, too.
         behind = [
             step.price < Cat(level.price, ~level.known & (~row.spill | step.append))
             for level, row in zip(levels, rows, strict=True)

@@ -13,6 +13,7 @@ from tapeout.hdl.line.gateware import Beat, Counts, Filter, Line
 from tapeout.hdl.publisher.gateware import BookRecord
 
 MESSAGES = 16  # of one line, that wait for the other
+HEAD = ("sequence", "subject", "locate", "type", "flags", "length")  # what the arbiter looks at
 ON_THE_WAY = 8  # that a line makes, at most, of words let in before it is held back
 
 LineStatistics = data.StructLayout(
@@ -120,7 +121,7 @@ class FeedHandler(wiring.Component):
         """Everything before the arbiter on one side; whether its buffer is nearly full."""
         m.submodules[f"buffer_{name}"] = buffer = FrameBuffer(self._words, whole=self._whole)
         m.submodules[f"line_{name}"] = line = Line()
-        m.submodules[f"messages_{name}"] = messages = SmallFifo(Record, MESSAGES)
+        m.submodules[f"messages_{name}"] = messages = SmallFifo(Record, MESSAGES, HEAD)
         pins, counts = getattr(self, name), self.statistics[name]
         m.d.sync += buffer.go.eq(messages.level <= MESSAGES - ON_THE_WAY)
         m.d.comb += [

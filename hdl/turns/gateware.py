@@ -34,6 +34,8 @@ class Turns(wiring.Component):
     Members
     -------
     i : In(stream of `OP`)
+    hold : In(1)
+        No op is taken in the next cycle.
     scan_row : In(row number)
     scan_taken : Out(1)
         The next cycle is for the scan of `scan_row`.
@@ -49,6 +51,7 @@ class Turns(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(data.StructLayout(OP))),
+                "hold": In(1),
                 "scan_row": In(row_bits(rows)),
                 "scan_taken": Out(1),
                 "step": Out(STEP),
@@ -77,7 +80,7 @@ class Turns(wiring.Component):
             empty.eq(swept == self.rows + SETTLE),
             probe.eq(taken & (self.i.payload.action == Action.REPLACE)),
             enter.eq(probe),
-            ready.eq(idle & empty),
+            ready.eq(idle & empty & ~self.hold),
             load.eq(idle),
             step.op.eq(taken | enter),
             step.scan.eq(self.scan_taken),

@@ -22,6 +22,7 @@ PARTS = {
     "slice": lambda: Slice(ITEM),
     "fifo of 4": lambda: SmallFifo(ITEM, depth=4),
     "fifo of 16": lambda: SmallFifo(ITEM, depth=16),
+    "fifo, half of it early": lambda: SmallFifo(ITEM, depth=4, early={"high"}),
 }
 
 
@@ -49,6 +50,7 @@ def engine(request):
     return request.param
 
 
+@pytest.mark.every_engine
 @pytest.mark.parametrize("part", [*PARTS, "both"])
 def test_all_come_out_in_order(engine, part):
     rng = random.Random(5)
@@ -95,15 +97,17 @@ def test_a_slice_holds_two_and_ready_does_not_follow_the_other_side():
     assert [item for _, item, _ in seen] == [None, 1, 1, 1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("early", [None, {"high"}], ids=["all early", "half early"])
 @pytest.mark.parametrize("depth", [4, 8, 16])
-def test_a_fifo_holds_as_many_as_its_depth_and_no_more(depth):
-    seen = cycles(SmallFifo(ITEM, depth), [1] * (depth + 5), [0] * (depth + 5))
+def test_a_fifo_holds_as_many_as_its_depth_and_no_more(depth, early):
+    seen = cycles(SmallFifo(ITEM, depth, early), [1] * (depth + 5), [0] * (depth + 5))
     assert sum(put for put, _, _ in seen) == depth
     assert seen[-1] == (0, 1, depth)
 
 
+@pytest.mark.parametrize("early", [None, {"high"}], ids=["all early", "half early"])
 @pytest.mark.parametrize("seed", range(3))
-def test_level_is_what_came_in_less_what_went_out(seed):
+def test_level_is_what_came_in_less_what_went_out(seed, early):
     """With runs of offers and of takes, so that full and empty are met many times."""
     rng, offers, takes = random.Random(seed), [], []
     for _ in range(150):
@@ -111,7 +115,7 @@ def test_level_is_what_came_in_less_what_went_out(seed):
         offers += [rng.random() < offer for _ in range(length)]
         takes += [rng.random() < take for _ in range(length)]
     came, went, met = 0, 0, set()
-    for number, (put, item, level) in enumerate(cycles(SmallFifo(ITEM, 4), offers, takes)):
+    for number, (put, item, level) in enumerate(cycles(SmallFifo(ITEM, 4, early), offers, takes)):
         held = came - went
         assert (level, item) == (held, went + 1 if held else None), f"cycle {number}"
         assert put == (offers[number] and held < 4)
