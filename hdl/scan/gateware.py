@@ -44,7 +44,7 @@ class Scan(wiring.Component):
     stash : In(array of `ENTRY`)
         Orders that are in no row.
 
-    Reset ends a scan without a word.
+    Reset ends a scan without a word. `rows` is a power of two, as in the table.
     """
 
     def __init__(self, rows=512, places=8, stash=8, prices=4):
@@ -108,15 +108,15 @@ class Scan(wiring.Component):
         m.d.comb += [
             self.scan_row.eq(asked),
             again.eq(blocked & (fresh | arrived)),
-            asks.eq(running & self.scan_taken & (asked != self.rows)),
-            self.done.eq(past[-1] & ~blocked & idle),
+            asks.eq(running & self.scan_taken & ~asked[-1]),
         ]
         m.d.sync += [
+            self.done.eq(past[-1] & ~blocked & idle & ~self.done),
             fresh.eq(arrived & ~blocked),
             coming.eq(Mux(again, 0, Cat(asks, coming))),
             asked.eq(Mux(again, seen, asked + asks)),
             seen.eq(seen + (arrived & ~blocked)),
-            stashing.eq(running & (seen == self.rows) & ~(blocked | stashing | past[0])),
+            stashing.eq(running & seen[-1] & ~(blocked | stashing | past[0])),
             past.eq(Cat(stashing | past[0], past)),
         ]
         with m.If(self.done):
