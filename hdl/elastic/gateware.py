@@ -112,13 +112,13 @@ class SmallFifo(wiring.Component):
         return m
 
     def _count(self, m, put, taken, room, more):
-        """How much is held; whether one was taken is the last to be known, and only chooses."""
-        level = self.level
-        more_if = [(level > bound) | (put & (level > bound - 1)) for bound in (1, 2)]
+        """How much is held; what comes in and what goes out are late, and only choose."""
+        level, last = self.level, self._depth - 1
+        fuller, emptier = put & ~taken, taken & ~put
         m.d.sync += [
-            level.eq(Mux(taken, level + put - 1, level + put)),
-            room.eq(taken | (room & ~(put & (level == self._depth - 1)))),
-            more.eq((more_if[1] & taken) | (more_if[0] & ~taken)),
+            level.eq(Mux(put == taken, level, Mux(put, level + 1, level - 1))),
+            room.eq((room | taken) & ~(fuller & (level == last))),
+            more.eq((more & ~(emptier & (level == 2))) | (fuller & (level != 0))),
         ]
 
     def _keep(self, m, rest, late, room, write_place, read_place):
