@@ -26,15 +26,20 @@ GOAL_MHZ = 200.0  # what the router aims at
 #: Of nextpnr's placers the one that leaves the shortest wires on wide pipelines, and the router
 #: that comes to an end on them.
 PLACER, ROUTER = "static", "router1"
-#: No LUTs wider than four inputs: the muxes that join them tie their places together. Wires take
-#: longer than Yosys thinks, so that it makes paths shorter; both are measured on this pipeline.
-WIRE_PS = 450
+#: Blocks between registers, by the names they have in what they are part of. Each is mapped to LUTs
+#: on its own: the slowest path of one does not allow another's to be as slow.
+APART = "buffer_a buffer_b line_a line_b levels publisher refill subscription table".split()
+#: Yosys' own steps; no LUTs wider than four inputs, as the muxes that join them tie their places.
 SYNTHESIS = "; ".join(
     (
+        *(f"setattr -mod -set keep_hierarchy 1 *.{name}" for name in APART),
         "synth_ecp5 -abc9 -nowidelut -top top -run begin:map_luts",
         "techmap -map +/lattice/latches_map.v",
-        f"abc9 -maxlut 4 -W {WIRE_PS}",
+        "abc9 -maxlut 4 -W 300",
         "clean",
+        *(f"setattr -mod -unset keep_hierarchy *.{name}" for name in APART),
+        "flatten",
+        "opt_clean",
         "synth_ecp5 -abc9 -nowidelut -top top -run map_cells: -json top.json",
     )
 )
