@@ -114,7 +114,7 @@ class Scan(wiring.Component):
             self.done.eq(past[-1] & ~blocked & idle & ~self.done),
             fresh.eq(arrived & ~blocked),
             coming.eq(Mux(again, 0, Cat(asks, coming))),
-            asked.eq(Mux(again, seen, asked + asks)),
+            asked.eq(Mux(again, seen, Mux(asks, asked + 1, asked))),
             seen.eq(seen + (arrived & ~blocked)),
             stashing.eq(running & seen[-1] & ~(blocked | stashing | past[0])),
             past.eq(Cat(stashing | past[0], past)),
@@ -133,9 +133,9 @@ class Scan(wiring.Component):
             Signal(len(self.found), name=n, reset_less=True) for n in ("better", "equal")
         )
         m.d.sync += [
-            beyond.eq(~self.bounded | (price > self.bound)),
+            beyond.eq(~self.bounded | (self.bound < price)),
             better.eq(Cat(~each.known | (price < each.price) for each in self.found)),
-            equal.eq(Cat(each.known & (price == each.price) for each in self.found)),
+            equal.eq(Cat(each.known & ~(price ^ each.price).any() for each in self.found)),
             worth.eq(price),
             lots.eq(order.shares),
         ]

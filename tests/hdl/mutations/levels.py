@@ -128,15 +128,15 @@ MUTATIONS = [
     Mutation(
         SCAN,
         "what came behind a row with such orders is passed over",
-        "asked.eq(Mux(again, seen, asked + asks))",
+        "asked.eq(Mux(again, seen, Mux(asks, asked + 1, asked)))",
         "asked.eq(asked + asks)",
         WHOLE,
     ),
     Mutation(
         SCAN,
         "the last known level is offered again",
-        "price > self.bound",
-        "price >= self.bound",
+        "self.bound < price",
+        "self.bound <= price",
         WHOLE,
     ),
     Mutation(

@@ -13,8 +13,8 @@ MUTATIONS = [
     (
         BOOKS,
         "messages are taken although records have no place",
-        "let.eq(self.publisher.room & ",
-        "let.eq(",
+        "hold.eq(~(self.publisher.room & ",
+        "hold.eq(~(",
         AWAY,
     ),
     (
