@@ -20,6 +20,7 @@ from tapeout.hdl.orders.layout import (
 from tapeout.hdl.recall.gateware import PAST, Recall
 from tapeout.hdl.room.gateware import Room
 from tapeout.hdl.stash.gateware import Stash
+from tapeout.hdl.stash.kept import kept
 from tapeout.hdl.tally.gateware import STATISTICS, Tally
 from tapeout.hdl.turns.gateware import STEP, Turns
 from tapeout.hdl.verdict.gateware import Verdict
@@ -166,18 +167,14 @@ class OrderTable(wiring.Component):
         hit = Cat(ways.hit, stash.hit)
         sources = [*zip(ways.hit, ways.entry, strict=True)]
         sources += [(use[0], past[0].entry), (Const(1), stash.found)]
-        pairs = []
-        for k, two in enumerate(zip(sources[::2], sources[1::2], strict=True)):
-            pairs.append(Signal(Entry, name=f"pair{k}", attrs={"keep": 1}))
-            m.d.comb += pairs[k].eq(
-                reduce(or_, (Mux(on, order.as_value(), 0) for on, order in two))
-            )
+        chosen = [Mux(on, order.as_value(), 0) for on, order in sources]
+        pairs = [kept(m, chosen[k] | chosen[k + 1], f"pair{k}") for k in range(0, len(chosen), 2)]
         places = [  # what has left has none: it may be another's by now
             Mux(use[k] & result.entry.valid, result.place, 0) for k, result in enumerate(past)
         ]
         found, place = Signal(Entry, reset_less=True), Signal.like(hit, reset_less=True)
         occupied = Signal(init=1, reset_less=True)  # `found.valid` in a register of its own
-        order = Entry(reduce(or_, (pair.as_value() for pair in pairs)))
+        order = Entry(reduce(or_, pairs))
         with m.If(~enters):
             m.d.sync += [found.eq(order), occupied.eq(order.valid)]
             m.d.sync += place.eq(reduce(or_, places, hit))

@@ -3,9 +3,10 @@
 from itertools import combinations
 
 from amaranth import *
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from tapeout.hdl.stash.kept import kept
 from tapeout.hdl.ways.gateware import BANKS
 
 
@@ -47,9 +48,11 @@ class Room(wiring.Component):
         m.d.sync += free.eq(~((self.full & ~self.changed) | self.kept))
         stash = self._lowest(~self.stash)
         banks = [free[bank * self.ways :][: self.ways] for bank in range(BANKS)]
-        counts = Signal(data.ArrayLayout(self.ways, BANKS), attrs={"keep": 1})  # no chain of tables
-        m.d.comb += counts.eq(Cat(*self._at_least(banks[0]), *self._at_least(banks[1])))
-        first, second = counts
+        first, second = (
+            kept(m, self._at_least(bank), f"free{number}") for number, bank in enumerate(banks)
+        )
+        full = kept(m, Cat(part.all() for part in _fours(self.stash)), "stash_full")
+        somewhere = first[0] | second[0]
         roomier = Cat(more & ~less for more, less in zip(second, first, strict=True)).any()
         lowest = [self._lowest(bank) for bank in banks]
         m.d.comb += [
@@ -57,10 +60,10 @@ class Room(wiring.Component):
                 Cat(
                     Mux(roomier, 0, lowest[0]),
                     Mux(roomier, lowest[1], 0),
-                    Mux(counts[0][0] | counts[1][0], 0, stash),
+                    Mux(somewhere, 0, stash),
                 )
             ),
-            self.any.eq(counts[0][0] | counts[1][0] | ~self.stash.all()),
+            self.any.eq(somewhere | ~full.all()),
         ]
         return m
 
@@ -70,7 +73,12 @@ class Room(wiring.Component):
 
     def _at_least(self, bank):
         """Whether one place is free, two, three and so on: counts that compare without a carry."""
-        return [
+        return Cat(
             Cat(Cat(places).all() for places in combinations(bank, count)).any()
             for count in range(1, self.ways + 1)
-        ]
+        )
+
+
+def _fours(places):
+    """Four places each, as many as one table takes."""
+    return [places[at : at + 4] for at in range(0, len(places), 4)]

@@ -1,8 +1,9 @@
 """Equality as a shallow tree of tables: two bits, then eight, then all, whatever a tool saves."""
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, Module, Value
 
 from tapeout.hdl.orders.layout import REFERENCE_BITS
+from tapeout.hdl.stash.kept import kept
 
 CHUNK = 8  # bits of a reference that are compared before a register
 
@@ -14,13 +15,11 @@ def alike(m: Module, one: Value, other: Value, name: str) -> Value:
     tables where time does not press would else make a chain of them.
     """
     starts = range(0, len(one), 2)
-    pairs = Signal(len(starts), name=f"{name}_by_2", attrs={"keep": 1})
-    m.d.comb += pairs.eq(Cat(one[at : at + 2] == other[at : at + 2] for at in starts))
+    pairs = kept(m, Cat(one[at : at + 2] == other[at : at + 2] for at in starts), f"{name}_by_2")
     if len(pairs) < 8:
         return pairs.all()
-    eights = Signal(-(-len(pairs) // 4), name=f"{name}_by_8", attrs={"keep": 1})
-    m.d.comb += eights.eq(Cat(pairs[at :: len(eights)].all() for at in range(len(eights))))
-    return eights.all()
+    eights = -(-len(pairs) // 4)
+    return kept(m, Cat(pairs[at::eights].all() for at in range(eights)), f"{name}_by_8").all()
 
 
 def alike_chunks(m: Module, one: Value, other: Value, known: Value, name: str) -> Value:

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from tapeout.hdl.book.layout import Kind
 from tapeout.hdl.orders.layout import CHANGE, ENTRY, INSTRUMENT_BITS, Action, Refusal
 from tapeout.hdl.stash.alike import alike
+from tapeout.hdl.stash.kept import kept
 
 #: An op on its way through the table: half of a replace where `enters`, which puts the new order.
 ASK = data.StructLayout(
@@ -109,17 +110,12 @@ class Verdict(wiring.Component):
         self._rule(m, ask, rule)
         order = self.found
         less = Signal(33)
-        welcome, reduced, takes, room = (  # as they stand: late ones behind few tables
-            Signal(name=name, attrs={"keep": 1})
-            for name in ("welcome", "reduced", "takes", "has_room")
-        )
+        room, takes = kept(m, self.room, "room"), kept(m, rule.take & order.valid, "takes")
+        welcome = kept(m, (rule.new & ~order.valid) | (rule.enters & self.left), "welcome")
+        reduced = kept(m, (rule.ends | rule.take) & order.valid, "reduced")
         too_many, equal = less[32], alike(m, ask.shares, order.shares, "shares")
         m.d.comb += [
             less.eq(order.shares - ask.shares),
-            welcome.eq((rule.new & ~order.valid) | (rule.enters & self.left)),
-            reduced.eq((rule.ends | rule.take) & order.valid),
-            takes.eq(rule.take & order.valid),
-            room.eq(self.room),
             self.stored.eq(welcome & room),
             self.contested.eq(rule.leaves & order.valid),
             self.leaves.eq(rule.leaves & rule.ends & order.valid),

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from tapeout.hdl.orders.layout import ENTRY, REFERENCE_BITS, row_bits
 from tapeout.hdl.stash.alike import alike
+from tapeout.hdl.stash.kept import kept
 
 BANKS = 2
 Entry = data.StructLayout(ENTRY)
@@ -81,9 +82,9 @@ class Ways(wiring.Component):
         written = Signal(reset_less=True, name=f"written{place}")
         doubtful = Signal(reset_less=True, name=f"doubtful{place}")
         valid = word.entry.valid & ~doubtful
-        hit = Signal(reset_less=True, name=f"hit{place}")
+        halves = Signal(2, reset_less=True, name=f"halves{place}")
         m.d.comb += [
-            self.hit[place].eq(hit),
+            self.hit[place].eq(kept(m, halves.all(), f"hit{place}")),  # much hangs on it
             write.en.eq(self.put[place]),
             write.addr.eq(self.put_row[bank]),
             write.data.entry.eq(self.put_entry),
@@ -96,5 +97,8 @@ class Ways(wiring.Component):
             word.eq(read.data),
             self.entry[place].eq(word.entry),
             self.entry[place].valid.eq(valid),
-            hit.eq(alike(m, word.tag, tag, f"tag{place}") & valid & ~self.unless),
+            halves[0].eq(alike(m, word.tag[0::2], tag[0::2], f"tag{place}_0")),
+            halves[1].eq(
+                alike(m, word.tag[1::2], tag[1::2], f"tag{place}_1") & valid & ~self.unless
+            ),
         ]

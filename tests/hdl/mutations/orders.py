@@ -123,8 +123,8 @@ MUTATIONS = [
     Mutation(
         "hdl/room/gateware.py",
         "one order fills the stash",
-        "| ~self.stash.all()",
-        "| ~self.stash.any()",
+        "somewhere | ~full.all()",
+        "somewhere | ~self.stash.any()",
         CROWD,
     ),
     Mutation(
