@@ -166,7 +166,7 @@ def _compile(folder: Path, coverage: str | None) -> None:
 def _link(folder: Path, include: Path, coverage: bool) -> None:
     """Each file to an object, two at a time, and all to one library.
 
-    What runs once is not worth compiling well; Verilator says of a file's name which that is.
+    What runs once is not worth compiling well, nor what counts: compiling takes longer then.
     """
     runtime = ["verilated.cpp", "verilated_threads.cpp", *(["verilated_cov.cpp"] * coverage)]
     files = [*sorted(folder.glob("*.cpp"), key=_bytes_of), *(include / name for name in runtime)]
@@ -178,7 +178,7 @@ def _link(folder: Path, include: Path, coverage: bool) -> None:
 
     def made(file: Path) -> Path:
         at = folder / f"Vtop_{file.stem}.o"
-        level = "-O0" if "Slow" in file.name else "-O1"
+        level = "-O0" if coverage or "Slow" in file.name else "-O1"
         command = ["c++", level, *options, "-c", str(file), "-o", str(at)]
         models.run(command, "verilator", "compile", at)
         return at
