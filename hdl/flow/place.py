@@ -28,7 +28,7 @@ GOAL_MHZ = 200.0  # what the router aims at
 PLACER, ROUTER = "static", "router1"
 #: Blocks between registers, by the names they have in what they are part of. Each is mapped to LUTs
 #: on its own: the slowest path of one does not allow another's to be as slow.
-APART = "buffer_a buffer_b line_a line_b levels publisher refill subscription table".split()
+APART = "buffer_a buffer_b line_a line_b levels publisher subscription table".split()
 #: Yosys' own steps; no LUTs wider than four inputs, as the muxes that join them tie their places.
 SYNTHESIS = "; ".join(
     (
