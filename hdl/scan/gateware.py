@@ -115,7 +115,7 @@ class Scan(wiring.Component):
             fresh.eq(arrived & ~blocked),
             coming.eq(Mux(again, 0, Cat(asks, coming))),
             asked.eq(Mux(again, seen, Mux(asks, asked + 1, asked))),
-            seen.eq(seen + (arrived & ~blocked)),
+            seen.eq(Mux(arrived & ~blocked, seen + 1, seen)),
             stashing.eq(running & seen[-1] & ~(blocked | stashing | past[0])),
             past.eq(Cat(stashing | past[0], past)),
         ]
