@@ -124,5 +124,5 @@ def test_what_comes_leaves_in_order_and_once(case, whole, tmp_path):
 def test_a_buffer_that_lets_in_too_much_is_seen(constant, wrong, tmp_path, monkeypatch):
     """The planted faults: no place is kept for the beats that are on their way already."""
     monkeypatch.setattr(gateware, constant, wrong)
-    crowd, free, depth = CASES["crowded"]
-    assert not bounded(Frames(False, crowd, free), tmp_path, depth=depth).holds
+    crowd, _, depth = CASES["crowded"]
+    assert not bounded(Frames(False, crowd, free=8), tmp_path, depth=depth).holds
