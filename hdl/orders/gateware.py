@@ -7,6 +7,7 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from tapeout.hdl.alike.gateware import kept
 from tapeout.hdl.orders.layout import (
     CHANGE,
     ENTRY,
@@ -20,7 +21,6 @@ from tapeout.hdl.orders.layout import (
 from tapeout.hdl.recall.gateware import PAST, Recall
 from tapeout.hdl.room.gateware import Room
 from tapeout.hdl.stash.gateware import Stash
-from tapeout.hdl.stash.kept import kept
 from tapeout.hdl.tally.gateware import STATISTICS, Tally
 from tapeout.hdl.turns.gateware import STEP, Turns
 from tapeout.hdl.verdict.gateware import Verdict

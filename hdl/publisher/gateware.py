@@ -126,17 +126,19 @@ class Publisher(wiring.Component):
             m.d.sync += _of_the_execution(draft, due, aside.front, changes[-2])
         with m.If(~printing | aside.front.priced):
             m.d.sync += draft.price.eq(Mux(due.level, changes[-2].price, aside.front.price))
-        gap, lost = due.off & aside.front.gap, Signal()
-        stale = self._stale(m, changes, due)
-        m.d.sync += [
-            lost.eq(lost | gap),
-            draft.stale.eq(~printing & (due.full | stale | lost | gap)),
-        ]
+        doubtful = self._doubtful(m, changes, due, due.off & aside.front.gap)
+        m.d.sync += draft.stale.eq(~printing & doubtful)
         out = Signal(BookRecord, reset_less=True)
         m.d.sync += _joined(out, draft, self.update, self.overflowed)
         m.d.comb += [records.i.payload.eq(out), records.i.payload.number.eq(number)]
         self._admit(m, records)
         return m
+
+    def _doubtful(self, m, changes, due, gap):
+        """Whether the book is not what it should be: a gap, an order refused, lots too many."""
+        lost = Signal()
+        m.d.sync += lost.eq(lost | gap)
+        return due.full | self._stale(m, changes, due) | lost | gap
 
     def _locate(self, m, change):
         """The stock locate of the change's instrument, two cycles later."""

@@ -4,8 +4,8 @@ from amaranth import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from tapeout.hdl.alike.gateware import alike, alike_chunks
 from tapeout.hdl.orders.layout import REFERENCE_BITS
-from tapeout.hdl.stash.alike import alike, alike_chunks
 
 PAST = 2  # ops whose results block RAM does not show yet, at one op in two cycles
 

@@ -6,7 +6,7 @@ from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from tapeout.hdl.stash.kept import kept
+from tapeout.hdl.alike.gateware import kept
 from tapeout.hdl.ways.gateware import BANKS
 
 

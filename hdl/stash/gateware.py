@@ -7,8 +7,8 @@ from amaranth import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from tapeout.hdl.alike.gateware import CHUNK, alike_chunks
 from tapeout.hdl.orders.layout import ENTRY, REFERENCE_BITS
-from tapeout.hdl.stash.alike import CHUNK, alike_chunks
 
 Entry = data.StructLayout(ENTRY)
 

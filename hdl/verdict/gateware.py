@@ -4,10 +4,9 @@ from amaranth import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from tapeout.hdl.alike.gateware import alike, kept
 from tapeout.hdl.book.layout import Kind
 from tapeout.hdl.orders.layout import CHANGE, ENTRY, INSTRUMENT_BITS, Action, Refusal
-from tapeout.hdl.stash.alike import alike
-from tapeout.hdl.stash.kept import kept
 
 #: An op on its way through the table: half of a replace where `enters`, which puts the new order.
 ASK = data.StructLayout(

@@ -4,9 +4,8 @@ from amaranth import *
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
+from tapeout.hdl.alike.gateware import alike, kept
 from tapeout.hdl.orders.layout import ENTRY, REFERENCE_BITS, row_bits
-from tapeout.hdl.stash.alike import alike
-from tapeout.hdl.stash.kept import kept
 
 BANKS = 2
 Entry = data.StructLayout(ENTRY)

@@ -9,7 +9,7 @@ from tapeout.files import check_writable, write_whole
 from tapeout.progress import Progress, Silent
 
 if TYPE_CHECKING:
-    from tapeout.hdl.flow.bitstream import Bitstream
+    from tapeout.hdl.boards.bitstream import Bitstream
     from tapeout.hdl.flow.blocks import Block
     from tapeout.hdl.flow.capacity import Line
     from tapeout.hdl.flow.place import Placed
@@ -105,7 +105,7 @@ def bitstream(board: str, out: str | Path, *, seed: int = 1) -> "Bitstream":
     DeviceError
         If a tool is not here, or fails.
     """
-    from tapeout.hdl.flow.bitstream import bitstream as job
+    from tapeout.hdl.boards.bitstream import bitstream as job
 
     try:
         Path(out).mkdir(parents=True, exist_ok=True)

@@ -136,7 +136,7 @@ class Through(wiring.Component):
 def test_what_is_around_the_feed_handler_becomes_a_bitstream_in_time(tmp_path, monkeypatch):
     """All of the board but the pipeline, which takes minutes: pins, clocks, delay and DDR cells."""
     from tapeout.hdl.boards import gateware
-    from tapeout.hdl.flow.bitstream import bitstream
+    from tapeout.hdl.boards.bitstream import bitstream
 
     monkeypatch.setattr(gateware, "FeedHandler", Through)
     made = bitstream("ecpix5", tmp_path)

@@ -48,7 +48,7 @@ MUTATIONS = [
     (
         PUBLISHER,
         "messages lost make nobody stale",
-        "lost.eq(lost | gap),",
+        "lost.eq(lost | gap)",
         "lost.eq(0),",
         LOSSY,
     ),

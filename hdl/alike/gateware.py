@@ -1,11 +1,20 @@
-"""Equality as a shallow tree of tables: two bits, then eight, then all, whatever a tool saves."""
+"""Equality as a shallow tree of tables, in nets that stay as they are written."""
 
-from amaranth.hdl import Cat, Module, Value
+from amaranth.hdl import Cat, Module, Signal, Value
 
 from tapeout.hdl.orders.layout import REFERENCE_BITS
-from tapeout.hdl.stash.kept import kept
 
 CHUNK = 8  # bits of a reference that are compared before a register
+
+
+def kept(m: Module, value: Value, name: str) -> Value:
+    """The bits of `value`, each behind a net that is not optimised away.
+
+    A net a bit: Yosys 0.70 fails on some that are wider (`abc9`, an assertion of `GetSize`).
+    """
+    nets = [Signal(name=f"{name}_{bit}", attrs={"keep": 1}) for bit in range(len(value))]
+    m.d.comb += Cat(nets).eq(value)
+    return Cat(nets)
 
 
 def alike(m: Module, one: Value, other: Value, name: str) -> Value:
