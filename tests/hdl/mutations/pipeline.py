@@ -49,7 +49,7 @@ MUTATIONS = [
         PUBLISHER,
         "messages lost make nobody stale",
         "lost.eq(lost | gap)",
-        "lost.eq(0),",
+        "lost.eq(0)",
         LOSSY,
     ),
     (
