@@ -14,10 +14,11 @@ import numpy as np
 from tapeout.hdl.flow.blocks import block
 from tapeout.hdl.itch.layout import pack
 from tapeout.hdl.itch.model import encode
+from tapeout.hdl.levels.model import ENTERS, LEAVES
 from tapeout.hdl.moldudp.model import frame as packet
 from tapeout.hdl.net.layout import BEAT, beats
 from tapeout.hdl.subscription.layout import SUBSCRIBE
-from tapeout.hdl.top.layout import Report, unpack
+from tapeout.hdl.top.layout import Mark, Report, unpack
 from tapeout.sim.bench.compiled import Model, packed
 from tapeout.sim.bench.simulators import READY, verilator
 from tapeout.sim.crowd import Crowd
@@ -51,10 +52,13 @@ def crowd(count: int) -> Iterator[bytes]:
             yield bytes(one.wire[start + 2 : stop])
 
 
-def cycles(model: Model, frames: Frames, gap: int) -> dict[str, list[int]]:
+def cycles(
+    model: Model, frames: Frames, gap: int, short: list[bool] | None = None
+) -> dict[str, list[int]]:
     """Message type -> cycles from the word with its last byte to its first and last book record.
 
-    The last record's stands under the type in small letters; prints are not counted.
+    The last record's stands under the type in small letters; prints are not counted. `short` gets
+    of each record of a level whether it says that its row is incomplete.
     """
     words, due, last, at = list[int](), list[int](), dict[int, tuple[str, int]](), SWEPT
     for first, messages in frames:
@@ -79,6 +83,8 @@ def cycles(model: Model, frames: Frames, gap: int) -> dict[str, list[int]]:
         record = unpack(word)
         if record.kind != Report.PRINT:
             shown[record.sequence].append(int(cycle))
+        if short is not None and record.kind in ENTERS | LEAVES:
+            short.append(bool(record.flags & Mark.INCOMPLETE))
     found = defaultdict[str, list[int]](list)
     for number, when in shown.items():
         kind, place = last[number]
@@ -178,7 +184,9 @@ def run(bench: harness.Benchmark) -> None:
         size = rng.randint(1, 40)
         frames.append((at + 1, told[at : at + size]))
         at += size
-    tell(bench, "line rate", cycles(model, frames, gap=BETWEEN))
+    short = list[bool]()
+    tell(bench, "line rate", cycles(model, frames, gap=BETWEEN, short=short))
+    bench.record("line rate: records of a row that is short", 100 * statistics.mean(short), "%")
     burst = [encode("A", stock_locate=1, order_reference=k, shares=1, side="B", price=100)
              for k in range(1, 2001)]  # fmt: skip
     burst += [encode("D", stock_locate=1, order_reference=k) for k in range(1, 2001)]
