@@ -37,13 +37,14 @@ class Arbiter(wiring.Component):
     brings what is missing; until it waits, too; until `window` cycles have passed in which nothing
     was delivered; or until `pressed`. Then what is before the lowest number that waits is lost: a
     record with `Flag.GAP` says so, and it goes on from there. A heartbeat or an end of session that
-    is ahead waits in the same way. A gap is at `o` four cycles after it is decided, the message
+    is ahead waits in the same way. What comes in the last
+    cycle before that is decided does not wait yet: if it is before that number, it is lost, too. A gap is at `o` four cycles after it is decided, the message
     behind it four cycles later.
 
     Members
     -------
     a, b : In(stream of `RECORD`)
-        The lines: packets and messages, as `tapeout.hdl.line.layout` says.
+        The lines: packets and messages, as `tapeout.hdl.line.layout` says; each has its own number.
     enable : In(2)
         Lines listened to, `a` lowest; the others are taken and forgotten, and never waited for.
     pressed : In(1)
