@@ -37,9 +37,9 @@ class Arbiter(wiring.Component):
     brings what is missing; until it waits, too; until `window` cycles have passed in which nothing
     was delivered; or until `pressed`. Then what is before the lowest number that waits is lost: a
     record with `Flag.GAP` says so, and it goes on from there. A heartbeat or an end of session that
-    is ahead waits in the same way. What comes in the last
-    cycle before that is decided does not wait yet: if it is before that number, it is lost, too. A gap is at `o` four cycles after it is decided, the message
-    behind it four cycles later.
+    is ahead waits in the same way. What comes in the last cycle before that is decided does not
+    wait yet: if it is before that number, it is lost, too. A gap is at `o` four cycles after it is
+    decided, the message behind it four cycles later.
 
     Members
     -------
