@@ -128,7 +128,7 @@ def walked(messages: list[bytes]) -> list[dict[str, int]]:
         "pins": feed.a.valid,
         "frame buffer": inside.buffer_a.o_valid,
         "line": inside.line_a.valid,
-        "FIFO": inside.messages_a.o.valid & inside.messages_a.o.ready,
+        "FIFO": inside.merge.messages_a.o.valid & inside.merge.messages_a.o.ready,
         "arbiter": feed.arbiter.o.valid & feed.arbiter.o.ready,
         "orders": books.table.valid,
         "levels": books.levels.o_valid,

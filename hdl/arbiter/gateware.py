@@ -29,7 +29,7 @@ class Arbiter(wiring.Component):
     """Delivers each number of a session once and in order, from the line that has it first.
 
     Latency is one cycle from a message at the head of its line to `o`. In each cycle one message is
-    delivered, and on the other line one that was delivered before is dropped. Packets are taken and
+    delivered, and on the other line the same, or one that was before, is dropped. Packets are taken and
     not delivered; the first locks the session and the number to begin with. After the end of the
     session the next packet of another locks that one: no line may be a whole session behind.
 
@@ -95,13 +95,15 @@ class Arbiter(wiring.Component):
         m = Module()
         m.submodules.a, m.submodules.b = a, b = Reader(), Reader()
         state, run, ended, chosen = Signal(State), Signal(init=1), Signal(), Signal()
-        free, telling, jump, late = Signal(), Signal(), Signal(), Signal()
+        free, advance, late = Signal(), Signal(), Signal()
+        telling, jump = Signal(), Signal()
         m.d.comb += [
             free.eq(~self.o.valid | self.o.ready),
             telling.eq(state == State.TELL),
             jump.eq(state == State.JUMP),
-            a.granted.eq(run & free & a.wants),
-            b.granted.eq(run & free & b.wants & ~a.wants),
+            a.granted.eq(1),
+            b.granted.eq(~a.wants),
+            advance.eq(run & free & (a.wants | b.wants)),
         ]
         for index, (line, reader) in enumerate(zip("ab", (a, b), strict=True)):
             wiring.connect(m, reader.i, wiring.flipped(getattr(self, line)))
@@ -113,16 +115,17 @@ class Arbiter(wiring.Component):
                 reader.session.eq(self.session),
                 reader.expected.eq(self.expected),
                 reader.late.eq(late),
-                reader.other.eq((b, a)[index].granted),
+                reader.free.eq(free),
+                reader.other.eq((b, a)[index].wants),
                 reader.again.eq(jump),
                 reader.forget.eq(state == State.BEGIN),
             ]
             for name in READER_COUNTERS:
                 m.d.comb += getattr(self, f"{line}_{name}").eq(getattr(reader, name))
-        m.d.sync += late.eq(a.granted | b.granted)
+        m.d.sync += late.eq(advance)
         self._wait(m, (a, b), state, run, chosen, free, late)
-        gap = self._deliver(m, (a, b), free, telling, Mux(run, ~a.wants, chosen), chosen)
-        self._follow(m, (a, b), state, ended, chosen)
+        gap = self._deliver(m, (a, b), free, advance, telling, run, chosen)
+        self._follow(m, (a, b), state, ended, chosen, late)
         with m.If(gap):
             m.d.sync += self.lost.eq(self.lost + self.o.payload.subject)
         return m
@@ -130,31 +133,29 @@ class Arbiter(wiring.Component):
     def _wait(self, m, readers, state, run, chosen, free, late):
         """How long a line that is ahead is let wait, and which one goes on then."""
         a, b = readers
+        waits, ran = Signal(2), Signal()  # in the cycle before
         waiting, stuck, due = Signal(), Signal(), Signal()
-        stand = Signal(2)  # what waits does not so since this cycle: its number is known
-        passed = Signal(range(self._window))  # cycles
-        m.d.comb += [
-            waiting.eq(a.waits | b.waits),
-            stuck.eq((a.waits | ~self.enable[0]) & (b.waits | ~self.enable[1])),
+        passed = Signal(range(self._window + 1))  # cycles, this one included
+        m.d.sync += [
+            waits.eq(Cat(a.waits, b.waits)),
+            ran.eq(run),
+            passed.eq(passed + 1),
+            due.eq(passed == self._window - 1),
         ]
-        m.d.sync += stand.eq(Cat(self.a.valid, self.b.valid))
-        with m.If(~waiting | ~run):
-            m.d.sync += [passed.eq(0), due.eq(0)]
-        with m.Elif(late):
+        with m.If(~waiting | late):
             m.d.sync += [passed.eq(1), due.eq(self._window == 1)]
-        with m.Else():
-            m.d.sync += [passed.eq(passed + 1), due.eq(passed == self._window - 1)]
+        m.d.comb += [waiting.eq(ran & waits.any()), stuck.eq((waits | ~self.enable).all())]
         with m.Switch(state):
             with m.Case(State.RUN):
                 m.d.sync += chosen.eq(~a.begins)
                 with m.If(a.begins | b.begins):
                     m.d.sync += [state.eq(State.BEGIN), run.eq(0)]
-                with m.Elif(waiting & (stuck | self.pressed | (due & ~late))):
+                with m.Elif(waiting & (((stuck | due) & ~late) | self.pressed)):
                     m.d.sync += [state.eq(State.HALT), run.eq(0)]
             with m.Case(State.HALT):
                 m.d.sync += state.eq(State.JUDGE)
             with m.Case(State.JUDGE):  # again: what is missing may have come in the last cycle
-                first, second = a.waits & stand[0], b.waits & stand[1]
+                first, second = waits
                 m.d.sync += [
                     chosen.eq(second & (~first | (b.number < a.number))),
                     state.eq(Mux(first | second, State.TELL, State.RUN)),
@@ -167,13 +168,13 @@ class Arbiter(wiring.Component):
             with m.Default():
                 m.d.sync += [state.eq(State.RUN), run.eq(1)]
 
-    def _deliver(self, m, readers, free, telling, second, chosen):
-        """What goes to `o`: the head of the `second` line or the first, as it is or as a gap."""
+    def _deliver(self, m, readers, free, advance, telling, run, chosen):
+        """What goes to `o`: the head of the line that has it first, as it is or as a gap."""
         a, b = readers
-        out = Signal(Record, reset_less=True)
+        out, told = Signal(Record, reset_less=True), Signal()
+        second = Mux(run, ~a.wants, chosen)
         m.d.comb += self.o.payload.eq(out)
         wanted = Mux(a.wants, self._is_wanted(self.a.payload), self._is_wanted(self.b.payload))
-        advance, told = a.granted | b.granted, Signal()
         with m.If(free):
             m.d.sync += [
                 self.o.valid.eq(telling | (advance & wanted)),
@@ -195,10 +196,10 @@ class Arbiter(wiring.Component):
         kinds = Cat(record.type == ord(kind) for kind in self._wanted)
         return kinds.any() & (record.flags & Flag.WELL_FORMED.value).any()
 
-    def _follow(self, m, readers, state, ended, chosen):
+    def _follow(self, m, readers, state, ended, chosen, step):
         """The session, and the number waited for, one cycle late."""
         a, b = readers
-        head, begins, step = Signal(Session), Signal(), Signal(reset_less=True)
+        head, begins = Signal(Session), Signal()
         following, expected = Signal(64, reset_less=True), Signal(64, reset_less=True)
         heads = (Cat(port.payload.subject, port.payload.locate) for port in (self.b, self.a))
         m.d.comb += [Value.cast(head).eq(Mux(chosen, *heads)), self.expected.eq(expected)]
@@ -206,7 +207,6 @@ class Arbiter(wiring.Component):
         m.d.sync += [
             following.eq(Mux(self.start_valid & ~self.locked, self.start, number)),
             begins.eq(state == State.BEGIN),
-            step.eq(a.granted | b.granted),
             expected.eq(Mux(state == State.JUMP, following, expected + step)),
         ]
         with m.If(begins):

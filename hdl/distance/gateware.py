@@ -7,14 +7,16 @@ from amaranth.lib.wiring import In, Out
 NEAR = 3  # bits of a number that is near, but for its sign
 LOW = NEAR + 2  # bits that tell a number apart which was near some steps ago
 GROUP = 16  # bits whose test is one register
+SHOWN = 2  # numbers up to this, and down to its negative, have a flag each
 
 
 class Distance(wiring.Component):
     """Whether a number that takes steps is at zero or below, from registers, at any clock.
 
-    Only the lowest bits take the steps. Whether the number is near zero, so that these are all of
-    it, and on which side it is if not, is found from the whole numbers some cycles late: it cannot
-    have come from afar since. So no long adder is between a step and the flags.
+    The numbers around zero have a flag each, which moves with a step to the next one; zero and
+    below zero are known from the flags before. Only what comes in at their ends must be found from
+    the number: its lowest bits take the steps, and whether these are all of it is found from the
+    whole numbers some cycles late, as it cannot have come from afar since.
 
     Members
     -------
@@ -27,13 +29,16 @@ class Distance(wiring.Component):
     of, late : In(width), In(1)
         What it is the distance from, one cycle late, and whether that rose by one in that cycle.
     up, down : In(1)
-        Steps by one; both together are none. A rise of `ahead` and `of` in one cycle is none.
+        Steps by one; both together are none. A rise of `ahead` and `of` in one cycle is none. There
+        is no `up` in a cycle of `load`, nor in the next.
     number : Out(width)
         `ahead`, as it was last `valid` before this cycle.
     value : Out(signed width)
         The distance, exact if for two cycles nothing moved and `ahead` was `valid`.
-    low : Out(signed 5)
+    low : Out(5)
         Its lowest bits, without the step of the last cycle.
+    around : Out(5)
+        The distance is -2, -1, 0, 1, 2: a bit each.
     zero, behind : Out(1)
         The distance is zero; is below.
 
@@ -48,61 +53,77 @@ class Distance(wiring.Component):
                 "of": In(width),
                 "number": Out(width),
                 "value": Out(signed(width)),
-                "low": Out(signed(LOW)),
+                "low": Out(LOW),
+                "around": Out(2 * SHOWN + 1),
                 "zero": Out(1),
                 "behind": Out(1),
             }
         )
 
     def elaborate(self, platform):
-        """`before` is the step that `low` does not know yet."""
+        """Flags in a row; `low` does not know the step of the last cycle yet, `before` is it."""
         m = Module()
-        value, number, low = (
-            Signal.like(port, reset_less=True) for port in (self.value, self.number, self.low)
-        )
-        before = Signal(signed(2), reset_less=True)
-        m.d.comb += [self.value.eq(value), self.number.eq(number), self.low.eq(low)]
-        m.d.sync += [value.eq(number - self.of), low.eq(low + before)]
-        m.d.sync += before.eq(self.up - self.down - (self.load & self.late))
-        with m.If(self.valid):
-            m.d.sync += number.eq(self.ahead)
-        with m.If(self.load):
-            m.d.sync += low.eq(self.ahead[:LOW] - self.of[:LOW])
-        near, below = self._whole(m, value, low)
-        zero, behind = Signal(3), Signal(3)  # after a step down, none, and a step up
-        with m.Switch(before):
-            for known in range(-2, 2):
-                totals = [known + coming for coming in (-1, 0, 1)]
-                with m.Case(known):
-                    m.d.comb += zero.eq(Cat(low == -total for total in totals))
-                    m.d.comb += behind.eq(Cat(low < -total for total in totals))
-        for flag, after, far in ((self.zero, zero, 0), (self.behind, behind, below)):
-            step = Mux(self.up == self.down, after[1], Mux(self.up, after[2], after[0]))
-            m.d.sync += flag.eq(Mux(near, step, far))
-        return m
-
-    def _whole(self, m, value, low):
-        """Whether `low` is all of it, and if not, whether it is below zero."""
-        loaded, negative = Signal(), Signal(reset_less=True)
-        was_near, was_below = Signal(reset_less=True), Signal(reset_less=True)
-        high = value[NEAR:]
-        small, small_below = self._small(m)
-        near = Mux(loaded, Mux(low[NEAR], small_below, small), was_near)
-        below = Mux(loaded, negative, was_below)
+        low, before = Signal(LOW, reset_less=True), Signal(signed(2), reset_less=True)
+        loaded, start = Signal(), Signal(len(self.of))
+        carry = Cat(1, self.ahead) + Cat(~self.late, ~self.of)  # one adder: its lowest bit carries
+        m.d.comb += start.eq(carry[1:])
         m.d.sync += [
             loaded.eq(self.load),
-            negative.eq((self.ahead - self.of)[len(self.of) - 1]),
-            was_near.eq(Mux(loaded, near, ~high.any() | high.all())),
-            was_below.eq(Mux(loaded, negative, value[-1])),
+            before.eq(self.up - self.down),
+            low.eq(Mux(self.load, start, low + before)),
         ]
-        return near, below
+        starts, below, near = self._start(m, low, loaded, start[-1])
+        row = {at: Signal(name=f"at_{at}") for at in range(-SHOWN, SHOWN + 1)}
+        ends = (-SHOWN - 1, SHOWN + 1)
+        flags = row | {at: near & ((low + before)[:LOW] == at % (1 << LOW)) for at in ends}
+        fell = before[0]  # in a cycle of `load`, when there is no step up
+        for at, flag in row.items():
+            stays, falls = (
+                Mux(fell, starts[at + down + 1], starts[at + down]) | flags[at + down]
+                for down in (0, 1)
+            )
+            m.d.sync += flag.eq(self._stepped(stays, falls, flags[at - 1]))
+        stays = self.behind | below | (starts[0] & fell)
+        falls = self.behind | row[0] | below | starts[0] | (starts[1] & fell)
+        m.d.sync += self.behind.eq(self._stepped(stays, falls, self.behind & ~row[-1]))
+        with m.If(self.load):
+            m.d.sync += [*(flag.eq(0) for flag in row.values()), self.behind.eq(0)]
+        m.d.comb += [self.low.eq(low), self.around.eq(Cat(*row.values())), self.zero.eq(row[0])]
+        return m
+
+    def _stepped(self, stays, falls, rises):
+        """What is so after a cycle, by its step: none, one down, or one up."""
+        return Mux(self.up & ~self.down, rises, Mux(self.down & ~self.up, falls, stays))
+
+    def _start(self, m, low, loaded, below):
+        """One cycle after `load`, what it began with, by number, and whether that is below zero.
+
+        And whether `low` is all of it: some cycles late, and not in that cycle.
+        """
+        number = Signal.like(self.number, reset_less=True)
+        value = Signal.like(self.value, reset_less=True)
+        negative, near = Signal(reset_less=True), Signal(reset_less=True)
+        with m.If(self.valid):
+            m.d.sync += number.eq(self.ahead)
+        small, high = self._small(m), value[NEAR:]
+        m.d.sync += [
+            value.eq(number - self.of),
+            negative.eq(below),
+            near.eq(Mux(loaded, small.bit_select(low[NEAR], 1), ~high.any() | high.all())),
+        ]
+        m.d.comb += [self.value.eq(value), self.number.eq(number)]
+        starts = {
+            at: loaded & small[at < 0] & (low[: NEAR + 1] == at % (2 << NEAR))
+            for at in range(-SHOWN, SHOWN + 3)
+        }
+        return starts, loaded & negative, near & ~loaded
 
     def _small(self, m):
         """One cycle late, if bit `NEAR` of the difference is 0, or 1: whether all above it are.
 
         Without its carries: where a bit of a sum is known, so is the carry out of it.
         """
-        a, b = self.ahead, ~self.of  # the difference is their sum, and one
+        a, b = self.ahead, ~self.of  # the difference is their sum, and one, or none if `late`
         carry, no_carry = (a | b)[NEAR:-1], (a & b)[NEAR:-1]
         odd = (a ^ b)[NEAR + 1 :]
         found = []
@@ -111,4 +132,4 @@ class Distance(wiring.Component):
             tested = Signal(len(groups), reset_less=True)
             m.d.sync += tested.eq(Cat(groups))
             found.append(tested.all())
-        return found
+        return Cat(found)

@@ -112,11 +112,16 @@ class SmallFifo(wiring.Component):
         return m
 
     def _count(self, m, put, taken, room, more):
-        """How much is held; what comes in and what goes out are late, and only choose."""
+        """How much is held; what comes in and what goes out are late, and only choose.
+
+        Places of `level` turn over where all below them do: an enable would wait for both.
+        """
         level, last = self.level, self._depth - 1
         fuller, emptier = put & ~taken, taken & ~put
+        full = Cat(level[:bit].all() for bit in range(len(level)))
+        empty = Cat(~level[:bit].any() for bit in range(len(level)))
         m.d.sync += [
-            level.eq(Mux(put == taken, level, Mux(put, level + 1, level - 1))),
+            level.eq(level ^ Mux(taken, Mux(put, 0, empty), Mux(put, full, 0))),
             room.eq((room | taken) & ~(fuller & (level == last))),
             more.eq((more & ~(emptier & (level == 2))) | (fuller & (level != 0))),
         ]

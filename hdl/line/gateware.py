@@ -125,7 +125,7 @@ class Line(wiring.Component):
         )
         wild, shown, read = Signal(), Signal(), Signal()
         sequence = payload(64)
-        m.d.comb += wild.eq(starts > LAST_SEQUENCE)
+        m.d.comb += wild.eq(starts[LAST_SEQUENCE.bit_length() :].any())
         m.d.comb += shown.eq(Mux(header, accepted & ~wild, read))
         with m.If(framer.o.valid):
             m.d.sync += sequence.eq(Mux(header, starts, sequence + 1))

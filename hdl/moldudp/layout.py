@@ -12,7 +12,7 @@ PREFIX_BYTES = 2
 
 HEARTBEAT = 0  # message count of a packet that only tells the next sequence number
 END_OF_SESSION = 0xFFFF  # message count of the last packets of a session; tells the next, too
-LAST_SEQUENCE = 1 << 62  # nobody counts so far: a larger number is a broken packet
+LAST_SEQUENCE = (1 << 62) - 1  # nobody counts so far: a larger number is a broken packet
 
 #: Messages the gateware reads at least have the head that all of ITCH has: two blocks then never
 #: end in one word of eight bytes, so a line needs no pause. A shorter one is taken for a misfit.

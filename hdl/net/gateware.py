@@ -119,8 +119,9 @@ class Headers(wiring.Component):
             early, Array(size - 1 for size in sizes)[before[6][:4]], Array(sizes)[here[2][:4]]
         )
         words, inside = Signal(5), Signal()  # from the lot that ends in lane 1 of this word
-        ends = inside & (words[1:] == 0)
+        ends = Signal()  # it is the last lot, or the one before; a header has five lots or more
         with m.If(self.i.valid):
+            m.d.sync += ends.eq(inside & (words[1:] == 1) & ~(early | late | self.i.last))
             m.d.sync += words.eq(Mux(early | late, left, Cat(words[0], words[1:] - 1)))
             m.d.sync += inside.eq(1)
             with m.If(self.i.last | ends | ~(early | late | inside)):

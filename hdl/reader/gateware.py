@@ -11,7 +11,7 @@ from tapeout.hdl.moldudp.layout import END_OF_SESSION, HEARTBEAT
 
 Record = data.StructLayout(RECORD)
 Session = data.StructLayout({"subject": RECORD["subject"], "locate": RECORD["locate"]})
-INPUTS = ("enable", "run", "locked", "ended", "late", "granted", "other", "again", "forget")
+INPUTS = "enable run free locked ended late other granted again forget".split()
 COUNTERS = ("first", "repeated", "foreign")
 
 
@@ -37,15 +37,16 @@ class Reader(wiring.Component):
     Members
     -------
     i : In(stream of `RECORD`)
-        Packets and messages. Ready for what is dropped, and for the message that is `granted`.
-    enable, run : In(1)
-        Without `enable` all is taken and forgotten; without `run` nothing is taken.
+        Packets and messages. Ready for what is dropped, and for the message that is waited for.
+    enable, run, free : In(1)
+        Without `enable` all is taken and forgotten; without `run` nothing is taken; without `free`
+        the message that is waited for is not.
     locked, ended, session : In
         Where the feed stands: a session is known, is over, its name.
     expected, late : In(64), In(1)
         The number waited for, one cycle late, and whether a message was delivered in that cycle.
-    granted, other : In(1)
-        The message at the head is delivered; the one of the other line is.
+    other, granted : In(1)
+        At the other line's head is the message waited for; if both have it, this one is delivered.
     again, forget : In(1)
         The number waited for has jumped; and it is of another session.
     wants, waits : Out(1)
@@ -79,23 +80,22 @@ class Reader(wiring.Component):
         m = Module()
         m.submodules.distance = distance = Distance()
         state = Signal(State, init={"foreign": 1})
-        packet, repeated, fresh = Signal(), Signal(), Signal()
+        packet, message = Signal(), Signal()  # `message`: in sequence with what was read before
         same, follows, final = self._identify(m)
-        reached = distance.zero | distance.behind
-        ahead = (state.read & self.i.valid & ~packet) | state.weigh
+        reached, fresh = distance.zero | distance.behind, ~self.locked | (~same & self.ended)
         drop = (
-            repeated
+            (message & (distance.behind | (distance.zero & self.free)))
             | (state.foreign & ~packet)
             | (state.weigh & reached)
             | (state.compare & packet & ~fresh & (~same | follows))
         )
+        delivers = self.run & self.free
         m.d.comb += [
             packet.eq((self.i.payload.flags & Flag.PACKET.value).any()),
-            fresh.eq(~self.locked | (~same & self.ended)),
-            repeated.eq(state.read & ~packet & distance.behind),
-            self.i.ready.eq(~self.enable | self.granted | (self.run & drop)),
-            self.wants.eq(state.read & self.i.valid & ~packet & distance.zero),
-            self.waits.eq(self.enable & ahead & ~reached),
+            message.eq(state.read & ~packet),
+            self.i.ready.eq(~self.enable | (self.run & drop)),
+            self.wants.eq(message & self.i.valid & distance.zero),
+            self.waits.eq(self.enable & ((message & self.i.valid) | state.weigh) & ~reached),
             self.begins.eq(self.run & self.enable & state.compare & packet & fresh),
             self.ends.eq(self.run & state.weigh & final & reached),
             distance.ahead.eq(self.i.payload.sequence),
@@ -105,15 +105,17 @@ class Reader(wiring.Component):
             distance.load.eq(
                 self.run & self.i.valid & (state.lost | (packet & (state.foreign | state.read)))
             ),
-            distance.down.eq(self.other),  # delivered here, the line goes on as well
-            distance.up.eq(self.run & self.i.valid & repeated),
+            distance.down.eq(delivers & self.other & ~self.wants),  # else the line goes on as well
+            distance.up.eq(self.run & self.i.valid & message & distance.behind),
             self.number.eq(distance.number),
             self.ahead.eq(distance.value),
         ]
         self._step(m, state, distance.load, packet & ~same, packet & ~follows, reached)
-        taken = self.run & self.enable & self.i.valid & drop & ~packet
         self._count(
-            m, first=self.granted, repeated=taken & state.read, foreign=taken & state.foreign
+            m,
+            first=delivers & self.wants & self.granted,
+            repeated=self.enable & (distance.up | (delivers & self.wants & ~self.granted)),
+            foreign=self.enable & self.run & self.i.valid & ~packet & state.foreign,
         )
         return m
 

@@ -79,20 +79,19 @@ class Scan(wiring.Component):
             order.eq(_only(chosen, kept)),
             order.price.eq(_only(chosen, (e.price for e in kept)) ^ (~self.side).replicate(32)),
         ]
-        with m.If(picks):
-            m.d.sync += meant.eq(meant & ~lowest)
-        with m.Elif(~blocked):
-            in_row = Mux(arrived, self._meant(self.scan_entry), 0)
-            m.d.sync += meant.eq(Mux(stashing, self._meant(self.stash), in_row))
+        left = meant & ~Mux(weighed[0], 0, lowest)
+        fresh = self._meant(self.scan_entry, arrived) | self._meant(self.stash, stashing)
+        m.d.sync += meant.eq(Mux(blocked, left, fresh))
         with m.If(~blocked):
             m.d.sync += kept.eq(Mux(stashing, self.stash.as_value(), self.scan_entry.as_value()))
         self._weigh(m, order, weighed)
         return m
 
-    def _meant(self, entries):
-        """Which of them are orders of this side of this instrument."""
+    def _meant(self, entries, there):
+        """Which of them are orders of this side of this instrument, where they are `there`."""
         return Cat(
-            e.valid & (e.instrument == self.instrument) & (e.side == self.side) for e in entries
+            (there & e.valid & (e.side == self.side)) & (e.instrument == self.instrument)
+            for e in entries
         )
 
     def _read(self, m, blocked, idle):

@@ -99,9 +99,10 @@ class FeedHandler(wiring.Component):
     def elaborate(self, platform):
         """Lines to arbiter, arbiter to books."""
         m = Module()
-        m.submodules.arbiter = arbiter = self.arbiter
+        m.submodules.merge = merge = Module()  # a part of its own, as FIFO and arbiter work as one
+        merge.submodules.arbiter = arbiter = self.arbiter
         m.submodules.books = books = self.books
-        pressed = Cat(self._line(m, name) for name in "ab")
+        pressed = Cat(self._line(m, merge, name) for name in "ab")
         m.d.sync += arbiter.pressed.eq(pressed.any())
         wiring.connect(m, arbiter.o, books.i)
         wiring.connect(m, books.o, wiring.flipped(self.o))
@@ -117,11 +118,11 @@ class FeedHandler(wiring.Component):
             m.d.comb += self.statistics[name].eq(getattr(arbiter, name))
         return m
 
-    def _line(self, m, name):
+    def _line(self, m, merge, name):
         """Everything before the arbiter on one side; whether its buffer is nearly full."""
         m.submodules[f"buffer_{name}"] = buffer = FrameBuffer(self._words, whole=self._whole)
         m.submodules[f"line_{name}"] = line = Line()
-        m.submodules[f"messages_{name}"] = messages = SmallFifo(Record, MESSAGES, HEAD)
+        merge.submodules[f"messages_{name}"] = messages = SmallFifo(Record, MESSAGES, HEAD)
         pins, counts = getattr(self, name), self.statistics[name]
         m.d.sync += buffer.go.eq(messages.level <= MESSAGES - ON_THE_WAY)
         m.d.comb += [

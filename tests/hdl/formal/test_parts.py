@@ -11,13 +11,13 @@ import pytest
 
 pytest.importorskip("amaranth", reason="Amaranth is not installed: pip install 'tapeout[hdl]'")
 
-from amaranth import Module, Mux, Signal, signed
+from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.back import rtlil
 from amaranth.hdl import Assert, Assume, Cover
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from tapeout.hdl.distance.gateware import Distance
+from tapeout.hdl.distance.gateware import SHOWN, Distance
 from tapeout.hdl.elastic.gateware import Slice, SmallFifo
 
 PROGRAMS = Path(sys.executable).parent
@@ -116,12 +116,13 @@ class Stepping(wiring.Component):
             ahead.eq(now + (self.up | self.both)),
             of.eq(of + late),
             late.eq(self.down | self.both),
-            before.eq(self.up - self.down - (self.load & late)),
+            before.eq(self.up - self.down),
             loads.eq(Mux(self.load, 1, loads + (loads[0] ^ loads[1]))),
         ]
         m.d.comb += [
             Assume(self.valid | ~(self.load | self.up | self.both)),
             Assume(~(self.both & (self.up | self.down))),
+            Assume(~self.up | ~(self.load | (loads == 1))),
             Assume((number < 100) & (number > -100)),
         ]
         with m.If(loads != 0):
@@ -132,6 +133,7 @@ class Stepping(wiring.Component):
             m.d.comb += [
                 Assert(part.zero == (number == 0)),
                 Assert(part.behind == (number < 0)),
+                Assert(part.around == Cat(number == at for at in range(-SHOWN, SHOWN + 1))),
             ]
         m.d.comb += Cover((loads == 3) & part.zero & (before == -1))
         return m
