@@ -29,9 +29,9 @@ class Arbiter(wiring.Component):
     """Delivers each number of a session once and in order, from the line that has it first.
 
     Latency is one cycle from a message at the head of its line to `o`. In each cycle one message is
-    delivered, and on the other line the same, or one that was before, is dropped. Packets are taken and
-    not delivered; the first locks the session and the number to begin with. After the end of the
-    session the next packet of another locks that one: no line may be a whole session behind.
+    delivered, and on the other line the same, or one that was before, is dropped. Packets are taken
+    and not delivered; the first locks the session and the number to begin with. After the end of
+    the session the next packet of another locks that one: no line may be a whole session behind.
 
     A line whose next number is ahead waits, and nothing is taken from it, until the other line
     brings what is missing; until it waits, too; until `window` cycles have passed in which nothing

@@ -1,12 +1,10 @@
 """ITCH 5.0 decoder: the words of one message in, one 64-byte record out."""
 
-from functools import reduce
-from operator import or_
-
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from tapeout.hdl.choice.gateware import any_of
 from tapeout.hdl.itch.layout import LONGEST, MESSAGES, RECORD, SOURCES, WORD, source
 
 WORDS = -(-LONGEST // 8)
@@ -44,11 +42,9 @@ def choose(told):
         for kind, of_type in zip(MESSAGES, told.types, strict=True)
     }
     bits = [
-        reduce(or_, (whole[kind] for kind in kinds))
-        for name in SOURCES
-        for kinds in PLACES[name].values()
+        any_of(whole[kind] for kind in kinds) for name in SOURCES for kinds in PLACES[name].values()
     ]
-    return Chosen(Cat(told.types.any(), reduce(or_, whole.values()), *bits))
+    return Chosen(Cat(told.types.any(), any_of(whole.values()), *bits))
 
 
 def fields(body, chosen):
@@ -56,7 +52,7 @@ def fields(body, chosen):
     for name in SOURCES:
         bits = zip(PLACES[name], chosen[name], strict=True)
         numbers = [Mux(bit, number(body, *place), 0) for place, bit in bits]
-        yield name, reduce(or_, numbers)
+        yield name, any_of(numbers)
 
 
 def number(body, start, length):

@@ -5,11 +5,11 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from tapeout.hdl.book.layout import Kind
+from tapeout.hdl.choice.gateware import any_of
 from tapeout.hdl.levels.layout import LEVEL, LEVELS, REFILL, UPDATE
 from tapeout.hdl.orders.layout import CHANGE
 from tapeout.hdl.rank.gateware import (
     Rank,
-    any_of,
     part,
     pieces,
     place_of,

@@ -1,13 +1,12 @@
 """MoldUDP64 framer in gateware: words of a frame in, whole messages out, at any alignment."""
 
-from functools import reduce
 from itertools import pairwise
-from operator import or_
 
 from amaranth import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from tapeout.hdl.choice.gateware import any_of, chosen
 from tapeout.hdl.moldudp.layout import (
     BLOCK,
     BODY_BYTES,
@@ -36,11 +35,6 @@ def number(*octets):
 def payload(shape, **known):
     """A register that reset leaves alone: nobody looks at it before it is written."""
     return Signal(shape, reset_less=True, **known)
-
-
-def chosen(bits, values):
-    """The value whose bit is set; zero where none is."""
-    return reduce(or_, (Mux(bit, value, 0) for bit, value in zip(bits, values, strict=True)))
 
 
 class Framer(wiring.Component):
@@ -121,7 +115,7 @@ class Framer(wiring.Component):
                 m.d.sync += last.eq(length[:3] + past)
                 m.d.sync += carry.eq(length[:3] + past >= 8)
                 whole = [size for size in range(SHORTEST_MESSAGE, 32) if 16 <= size + past < 24]
-                m.d.sync += after.eq(small & reduce(or_, (length[:5] == n for n in whole)))
+                m.d.sync += after.eq(small & any_of(length[:5] == n for n in whole))
                 for size in range(SHORTEST_MESSAGE, 16 - past):
                     bit = next_[size + past - 8] = payload(1, name=f"next_{lane}_{size}")
                     m.d.sync += bit.eq(small & (length[:5] == size))

@@ -1,13 +1,11 @@
 """Order table: every op answered with the change of one level, in order, at fixed latency."""
 
-from functools import reduce
-from operator import or_
-
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from tapeout.hdl.alike.gateware import kept
+from tapeout.hdl.choice.gateware import any_of
 from tapeout.hdl.orders.layout import (
     CHANGE,
     ENTRY,
@@ -174,10 +172,10 @@ class OrderTable(wiring.Component):
         ]
         found, place = Signal(Entry, reset_less=True), Signal.like(hit, reset_less=True)
         occupied = Signal(init=1, reset_less=True)  # `found.valid` in a register of its own
-        order = Entry(reduce(or_, pairs))
+        order = Entry(any_of(pairs))
         with m.If(~enters):
             m.d.sync += [found.eq(order), occupied.eq(order.valid)]
-            m.d.sync += place.eq(reduce(or_, places, hit))
+            m.d.sync += place.eq(any_of((*places, hit)))
         m.d.comb += verdict.found.eq(found)
         return place, occupied
 

@@ -1,14 +1,12 @@
 """Publisher: joins each message with what it did to its level, and numbers the record of it."""
 
-from functools import reduce
-from operator import or_
-
 from amaranth import *
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from tapeout.hdl.aside.gateware import OFF, Aside, Record
 from tapeout.hdl.book.layout import Kind
+from tapeout.hdl.choice.gateware import chosen
 from tapeout.hdl.elastic.gateware import SmallFifo
 from tapeout.hdl.levels.layout import UPDATE
 from tapeout.hdl.orders.layout import CHANGE, INSTRUMENT_BITS, Refusal
@@ -206,11 +204,6 @@ def _due(changed, change):
     return Cat(changed & asks[name] for name, _ in Due)
 
 
-def _chosen(*pairs):
-    """The value beside the condition that holds; zero if none does."""
-    return reduce(or_, (Mux(on, value, 0) for on, value in pairs))
-
-
 def _of_the_message(draft, due, printing, front):
     """What all records have of their message, what they are about, and what marks them."""
     auction, state = due.off & front.imbalance, due.off & front.state
@@ -233,9 +226,9 @@ def _of_the_message(draft, due, printing, front):
     )
     return [
         *(draft[name].eq(front[name]) for name in STAMP),
-        draft.subject.eq(_chosen(*subject)),
-        draft.detail.eq(_chosen(*detail)),
-        draft.rest.eq(_chosen(*rest)),
+        draft.subject.eq(chosen(*zip(*subject, strict=True))),
+        draft.detail.eq(chosen(*zip(*detail, strict=True))),
+        draft.rest.eq(chosen(*zip(*rest, strict=True))),
         draft.level.eq(due.level),
         draft.print.eq(printing),
         draft.printable.eq((printing & front.counts) | (due.off & (front.trade | front.cross))),
@@ -247,7 +240,7 @@ def _of_the_change(draft, due, printing, front, change):
     """What kind of record it is."""
     kinds = [(due.off & front[name], kind) for name, kind in OFF.items()]
     kinds += [(printing, Report.PRINT), (due.full, Kind.STALE), (due.level, change.kind)]
-    return [draft.kind.eq(_chosen(*kinds))]
+    return [draft.kind.eq(chosen(*zip(*kinds, strict=True)))]
 
 
 def _of_the_execution(draft, due, front, change):
@@ -260,7 +253,7 @@ def _of_the_execution(draft, due, front, change):
         (plain, front.shares[:32]),
     )
     sold = (due.level & change.side) | (due.off & front.sold)
-    return [draft.lots.eq(_chosen(*lots)), draft.ask.eq(sold)]
+    return [draft.lots.eq(chosen(*zip(*lots, strict=True))), draft.ask.eq(sold)]
 
 
 def _joined(out, draft, update, overflowed):

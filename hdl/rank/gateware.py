@@ -1,12 +1,10 @@
 """Compares a step with every level of its row at once, before it is known which row is newest."""
 
-from functools import reduce
-from operator import or_
-
 from amaranth import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from tapeout.hdl.choice.gateware import any_of
 from tapeout.hdl.levels.layout import LEVEL
 
 Level = data.StructLayout(LEVEL)
@@ -168,11 +166,6 @@ def copied(m, value, name):
 def pieces(one, other):
     """Which pieces of two words are equal; with `==` Yosys would make it a carry chain."""
     return Cat(~(one ^ other)[at : at + PIECE].any() for at in range(0, len(one), PIECE))
-
-
-def any_of(words):
-    """The one word that is not zero."""
-    return reduce(or_, words)
 
 
 def place_of(one_hot, first=0):

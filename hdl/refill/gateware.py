@@ -1,12 +1,10 @@
 """Refills in gateware: brings the next levels to each row that ran short."""
 
-from functools import reduce
-from operator import or_
-
 from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from tapeout.hdl.choice.gateware import any_of
 from tapeout.hdl.levels.layout import LEVELS, REFILL, UPDATE
 from tapeout.hdl.rank.gateware import row_layout
 from tapeout.hdl.scan.gateware import Scan
@@ -122,7 +120,7 @@ class Refill(wiring.Component):
         last = (Mux(end, level.price ^ turn, 0) for end, level in zip(ends, levels, strict=True))
         bound, bounded = Signal(32, reset_less=True), Signal(reset_less=True)
         with m.If(self.refilled):
-            m.d.sync += [bound.eq(reduce(or_, last)), bounded.eq(levels[0].known)]
+            m.d.sync += [bound.eq(any_of(last)), bounded.eq(levels[0].known)]
         m.d.comb += [scan.bound.eq(bound), scan.bounded.eq(bounded)]
 
     def _choose(self, m, visited, choosing, ending):

@@ -1,12 +1,10 @@
 """Scan in gateware: reads the whole order table and finds the next best prices beyond a bound."""
 
-from functools import reduce
-from operator import or_
-
 from amaranth import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from tapeout.hdl.choice.gateware import chosen as one_of
 from tapeout.hdl.orders.layout import ENTRY
 
 Entry = data.StructLayout(ENTRY)
@@ -76,8 +74,8 @@ class Scan(wiring.Component):
         m.d.sync += [
             weighed.eq(Cat(picks, weighed)),
             chosen.eq(lowest),
-            order.eq(_only(chosen, kept)),
-            order.price.eq(_only(chosen, (e.price for e in kept)) ^ (~self.side).replicate(32)),
+            order.eq(one_of(chosen, kept)),
+            order.price.eq(one_of(chosen, (e.price for e in kept)) ^ (~self.side).replicate(32)),
         ]
         left = meant & ~Mux(weighed[0], 0, lowest)
         fresh = self._meant(self.scan_entry, arrived) | self._meant(self.stash, stashing)
@@ -151,9 +149,3 @@ class Scan(wiring.Component):
                 m.d.sync += [each.lots.eq(total), each.overflowed.eq(each.overflowed | total[32])]
             with m.If(self.start):
                 m.d.sync += each.known.eq(0)
-
-
-def _only(one_hot, entries):
-    """The entry whose bit is set."""
-    words = (Mux(bit, Value.cast(e), 0) for bit, e in zip(one_hot, entries, strict=True))
-    return reduce(or_, words)

@@ -1,13 +1,11 @@
 """A few orders in registers: those whose rows in block RAM are full."""
 
-from functools import reduce
-from operator import or_
-
 from amaranth import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from tapeout.hdl.alike.gateware import CHUNK, alike_chunks
+from tapeout.hdl.choice.gateware import any_of
 from tapeout.hdl.orders.layout import ENTRY, REFERENCE_BITS
 
 Entry = data.StructLayout(ENTRY)
@@ -65,9 +63,9 @@ class Stash(wiring.Component):
         for place in range(self.places):
             self._place(m, place, hit[place])
         found = Signal(Entry, reset_less=True)
-        chosen = (Mux(hit[place], entries[place].as_value(), 0) for place in range(self.places))
+        chosen = [Mux(hit[place], entries[place].as_value(), 0) for place in range(self.places)]
         m.d.comb += self.found.eq(found)
-        m.d.sync += [self.hit.eq(hit), found.eq(reduce(or_, chosen, self.elsewhere.as_value()))]
+        m.d.sync += [self.hit.eq(hit), found.eq(any_of((*chosen, self.elsewhere)))]
         return m
 
     def _place(self, m, place, hit):
