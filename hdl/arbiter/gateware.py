@@ -5,6 +5,7 @@ from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from tapeout.hdl.arbiter.layout import WANTED
+from tapeout.hdl.elastic.gateware import Slice
 from tapeout.hdl.itch.layout import RECORD
 from tapeout.hdl.line.layout import Flag
 from tapeout.hdl.reader.gateware import COUNTERS as READER_COUNTERS
@@ -54,7 +55,7 @@ class Arbiter(wiring.Component):
     o : Out(stream of `RECORD`)
         Messages of the types wanted that are well formed, and gaps. Of a gap `sequence`, `subject`,
         `arrival_ns` (of what came after it), `flags` and `type` (zero) mean something. A record
-        stands until it is taken; while it does, lines still drop what was delivered.
+        stands until it is taken, and one more waits behind it; lines still drop what was delivered.
     locked, session, begun, expected : Out
         Whether a session is known; its name, its first number and the number waited for.
     a_first, a_repeated, a_foreign, b_first, b_repeated, b_foreign : Out(32)
@@ -93,12 +94,14 @@ class Arbiter(wiring.Component):
     def elaborate(self, platform):
         """Two readers, and what they may do."""
         m = Module()
+        m.submodules.out = out = Slice(Record)
+        wiring.connect(m, out.o, wiring.flipped(self.o))
         m.submodules.a, m.submodules.b = a, b = Reader(), Reader()
         state, run, ended, chosen = Signal(State), Signal(init=1), Signal(), Signal()
         free, advance, late = Signal(), Signal(), Signal()
         telling, jump = Signal(), Signal()
         m.d.comb += [
-            free.eq(~self.o.valid | self.o.ready),
+            free.eq(out.i.ready),
             telling.eq(state == State.TELL),
             jump.eq(state == State.JUMP),
             a.granted.eq(1),
@@ -124,10 +127,8 @@ class Arbiter(wiring.Component):
                 m.d.comb += getattr(self, f"{line}_{name}").eq(getattr(reader, name))
         m.d.sync += late.eq(advance)
         self._wait(m, (a, b), state, run, chosen, free, late)
-        gap = self._deliver(m, (a, b), free, advance, telling, run, chosen)
+        self._deliver(m, (a, b), out.i, advance, telling, run, chosen)
         self._follow(m, (a, b), state, ended, chosen, late)
-        with m.If(gap):
-            m.d.sync += self.lost.eq(self.lost + self.o.payload.subject)
         return m
 
     def _wait(self, m, readers, state, run, chosen, free, late):
@@ -168,28 +169,27 @@ class Arbiter(wiring.Component):
             with m.Default():
                 m.d.sync += [state.eq(State.RUN), run.eq(1)]
 
-    def _deliver(self, m, readers, free, advance, telling, run, chosen):
+    def _deliver(self, m, readers, out, advance, telling, run, chosen):
         """What goes to `o`: the head of the line that has it first, as it is or as a gap."""
         a, b = readers
-        out, told = Signal(Record, reset_less=True), Signal()
-        second = Mux(run, ~a.wants, chosen)
-        m.d.comb += self.o.payload.eq(out)
+        second, missing = Mux(run, ~a.wants, chosen), Signal(64, reset_less=True)
         wanted = Mux(a.wants, self._is_wanted(self.a.payload), self._is_wanted(self.b.payload))
-        with m.If(free):
-            m.d.sync += [
-                self.o.valid.eq(telling | (advance & wanted)),
-                out.eq(Mux(second, self.b.payload, self.a.payload)),
+        m.d.comb += [
+            out.valid.eq(telling | (run & (a.wants | b.wants) & wanted)),
+            out.payload.eq(Mux(second, self.b.payload, self.a.payload)),
+        ]
+        with m.If(telling):
+            m.d.comb += [
+                out.payload.sequence.eq(self.expected),
+                out.payload.subject.eq(Mux(chosen, b.ahead, a.ahead)),
+                out.payload.flags.eq(Flag.GAP.value),
+                out.payload.type.eq(0),
             ]
-            with m.If(telling):
-                m.d.sync += [
-                    out.sequence.eq(self.expected),
-                    out.subject.eq(Mux(chosen, b.ahead, a.ahead)),
-                    out.flags.eq(Flag.GAP.value),
-                    out.type.eq(0),
-                ]
-        m.d.sync += told.eq(telling & free)
-        self._count(m, delivered=advance, unwanted=advance & ~wanted, gaps=telling & free)
-        return told
+        told, late = telling & out.ready, Signal()
+        m.d.sync += [late.eq(told), missing.eq(Mux(chosen, b.ahead, a.ahead))]
+        with m.If(late):
+            m.d.sync += self.lost.eq(self.lost + missing)
+        self._count(m, delivered=advance, unwanted=advance & ~wanted, gaps=told)
 
     def _is_wanted(self, record):
         """Whether anybody downstream has a use for it."""

@@ -4,6 +4,8 @@ from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from tapeout.hdl.choice.gateware import any_of
+
 NEAR = 3  # bits of a number that is near, but for its sign
 LOW = NEAR + 2  # bits that tell a number apart which was near some steps ago
 GROUP = 16  # bits whose test is one register
@@ -75,7 +77,11 @@ class Distance(wiring.Component):
         starts, below, near = self._start(m, low, loaded, start[-1])
         row = {at: Signal(name=f"at_{at}") for at in range(-SHOWN, SHOWN + 1)}
         ends = (-SHOWN - 1, SHOWN + 1)
-        flags = row | {at: near & ((low + before)[:LOW] == at % (1 << LOW)) for at in ends}
+        steps = {step: before == step for step in (-1, 0, 1)}
+        flags = row | {
+            at: near & any_of(on & (low == (at - step) % (1 << LOW)) for step, on in steps.items())
+            for at in ends
+        }
         fell = before[0]  # in a cycle of `load`, when there is no step up
         for at, flag in row.items():
             stays, falls = (

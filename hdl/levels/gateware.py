@@ -103,7 +103,7 @@ class LevelRows(wiring.Component):
         delta = Signal(33, reset_less=True)
         m.d.sync += delta.eq(Mux(step[2].take, -step[2].lots, step[2].lots))
         m.d.comb += [rank.step.eq(step[3]), rank.delta.eq(delta), rank.kept.eq(kept)]
-        self._rebuild(m, rank.found, rank.hits, asked[4])
+        self._rebuild(m, rank, asked[4])
         m.d.comb += [
             self.o_valid.eq(asked[5].change),
             self.refilled.eq(asked[5].refill),
@@ -184,28 +184,27 @@ class LevelRows(wiring.Component):
             rank.repeats.eq(repeats),
         ]
 
-    def _rebuild(self, m, found, hits, rebuilding):
+    def _rebuild(self, m, rank, rebuilding):
         """Change, put in or take out the step's level; those behind it move by one.
 
-        They move if a price is put in that was not there, or if all lots of one are taken: `hits`
-        say that, where a step puts, of the contrary.
+        They move if a price is put in that was not there, or if all lots of one are taken.
         """
+        found = rank.found
         step, row, rebuilt = found.step, found.row, Signal(self._kept.shape())
         enters, nothing = Signal(self.levels), C(0, Level.size)
-        moves = [step.put ^ hit for hit in hits]
         m.d.comb += [
             enters.eq(Mux(step.put, found.behind & ~(found.behind << 1) & ~(found.same << 1), 0)),
         ]
         for place, level in enumerate(row.levels):
             better = row.levels[place - 1] if place else nothing
             worse = row.levels[place + 1] if place < self.levels - 1 else nothing
-            moving = moves[part(place, self.levels)]
-            follows = found.behind[place - 1] if place else 0
-            after = Mux(step.put, follows, found.same[place] | found.behind[place])
+            mine = part(place, self.levels)
+            down = step.put & (found.behind[place - 1] if place else 0) & ~rank.there[mine]
+            up = step.take & (found.same[place] | found.behind[place]) & rank.empties[mine]
             stays = Signal(Level, name=f"stays_{place}")
             m.d.comb += [
                 stays.eq(level),
-                rebuilt.levels[place].eq(Mux(moving & after, Mux(step.put, better, worse), stays)),
+                rebuilt.levels[place].eq(Mux(down | up, Mux(step.put, better, worse), stays)),
             ]
             with m.If(enters[place]):
                 m.d.comb += stays.eq(Cat(step.price, step.lots, C(1, 1)))
@@ -219,26 +218,28 @@ class LevelRows(wiring.Component):
         ]
         with m.If(rebuilding.as_value().any()):
             m.d.sync += [self._kept.eq(rebuilt), self.number.eq(step.row)]
-        self._tell(m, found, rebuilt, enters, moves[-1])
+        self._tell(m, found, rebuilt, enters, step.take & rank.empties[-1])
 
-    def _tell(self, m, found, rebuilt, enters, moves):
+    def _tell(self, m, found, rebuilt, enters, leaves):
         """The update, in the same cycle as the row."""
         step, touched, best = found.step, found.same | enters, self.row.levels[0]
-        grows = enters.any() & ~found.row.levels[-1].known
+        there, inside = found.same.any(), found.behind.any()
+        new = step.put & inside & ~there  # the same as `enters.any()`, sooner
+        grows = new & ~found.row.levels[-1].known
         wrong = Cat(total[32] for total in found.sums) & found.same
         sums = (
             Mux(same, total[:32], 0) for same, total in zip(found.same, found.sums, strict=True)
         )
-        none, strays = Mux(step.clear, 0, self.levels), Signal()
+        none, strays = Mux(step.clear | there | new, 0, self.levels), Signal()
         count, more, fewer = found.counts
         m.d.comb += [self.o.best_price.eq(best.price), self.o.best_lots.eq(best.lots)]
         m.d.sync += [
-            self.o.at.eq(Mux(touched.any(), place_of(touched), none)),
-            self.o.levels.eq(Mux(step.take & moves, fewer, Mux(grows, more, count))),
+            self.o.at.eq(place_of(touched) | none),
+            self.o.levels.eq(Mux(leaves, fewer, Mux(grows, more, count))),
             self.o.incomplete.eq(rebuilt.spill & ~rebuilt.levels[-1].known),
             self.o.best_changed.eq(touched[0]),
-            self.o.level_lots.eq(any_of((*sums, Mux(enters.any(), step.lots, 0)))),
-            self.overflowed.eq((step.overflowed & enters.any()) | wrong.any()),
-            strays.eq(step.take & ~found.same.any() & (found.behind.any() | ~found.row.spill)),
+            self.o.level_lots.eq(any_of((*sums, Mux(new, step.lots, 0)))),
+            self.overflowed.eq((step.overflowed & new) | wrong.any()),
+            strays.eq(step.take & ~there & (inside | ~found.row.spill)),
             self.lost.eq(self.lost + (strays & self.o_valid)),
         ]

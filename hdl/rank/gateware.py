@@ -4,6 +4,7 @@ from amaranth import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from tapeout.hdl.alike.gateware import alike_bits
 from tapeout.hdl.choice.gateware import any_of
 from tapeout.hdl.levels.layout import LEVEL
 
@@ -61,9 +62,9 @@ class Rank(wiring.Component):
         Which pieces of the prices and lots in `older` are the step's.
     found : Out(`found_layout`)
         Of a step that does not count (a level to append to a row that was `stirred`) `put` is off.
-    hits : Out(`COPIES`)
-        Each the same, for a part of the row: a level has the step's price, and where it takes, no
-        lots are left. The levels behind then move up, or, where it puts, stay.
+    there, empties : Out(`COPIES`)
+        A level has the step's price; and its lots are the step's. Each the same, for a part of the
+        row.
 
     Nothing is reset.
     """
@@ -80,7 +81,8 @@ class Rank(wiring.Component):
                 "older": In(row),
                 "alike": In(data.ArrayLayout(ALIKE, levels)),
                 "found": Out(found_layout(rows, levels)),
-                "hits": Out(COPIES),
+                "there": Out(COPIES),
+                "empties": Out(COPIES),
             }
         )
 
@@ -91,34 +93,40 @@ class Rank(wiring.Component):
         row, newest = Signal(self.kept.shape()), copied(m, self.repeats, "newest")
         m.d.comb += [self.found.eq(found), row.eq(Mux(newest[-1], self.kept, self.older))]
         known = Cat(level.known for level in row.levels)
-        count = place_of(known & ~(known >> 1), first=1)
+        ends = known & ~(known >> 1)
         m.d.sync += [
             found.row.eq(Mux(step.clear, 0, row)),
             found.step.eq(step),
             found.step.put.eq(step.put & ~(step.append & row.stirred)),
         ]
-        for k, more in enumerate((0, 1, -1)):
-            m.d.sync += found.counts[k].eq(Mux(step.clear, 0, count + more))
+        counts = place_of(ends, 1), place_of(Cat(~known[0], ends), 1), place_of(ends, 0)
+        for each, count in zip(found.counts, counts, strict=True):
+            m.d.sync += each.eq(Mux(step.clear, 0, count))
         self._levels(m, found, newest)
         return m
 
     def _levels(self, m, found, newest):
         """Prices and lots of all levels."""
-        same, decides = Signal(self.levels), Signal(self.levels)
+        same, emptied = Signal(self.levels), Signal(self.levels)
         m.d.sync += found.same.eq(same)
         for place, new in enumerate(self.kept.levels):
             which, old = newest[part(place, self.levels)], self.older.levels[place]
-            equal, emptied, behind = self._against(new, old, self.alike[place])
+            equal, all_lots, behind = self._against(new, old, self.alike[place])
             m.d.comb += [
                 same[place].eq(Mux(which, *equal)),
-                decides[place].eq(self.step.put | Mux(which, *emptied)),
+                emptied[place].eq(Mux(which, *all_lots)),
             ]
             m.d.sync += [
                 found.behind[place].eq(Mux(which, *behind)),
                 found.sums[place].eq(Mux(which, new.lots, old.lots) + self.delta),
             ]
-        pairs = zip(copied(m, same, "same"), copied(m, decides, "decides"), strict=True)
-        m.d.comb += self.hits.eq(Cat((one & other).any() for one, other in pairs))
+        sames, all_lots = copied(m, same, "same"), copied(m, emptied, "emptied")
+        m.d.comb += [
+            self.there.eq(Cat(one.any() for one in sames)),
+            self.empties.eq(
+                Cat((one & lots).any() for one, lots in zip(sames, all_lots, strict=True))
+            ),
+        ]
 
     def _against(self, new, old, alike):
         """Of a level in both rows: it has the step's price; its lots; belongs behind the step."""
@@ -165,7 +173,8 @@ def copied(m, value, name):
 
 def pieces(one, other):
     """Which pieces of two words are equal; with `==` Yosys would make it a carry chain."""
-    return Cat(~(one ^ other)[at : at + PIECE].any() for at in range(0, len(one), PIECE))
+    places = range(0, len(one), PIECE)
+    return Cat(alike_bits(one[at : at + PIECE], other[at : at + PIECE]) for at in places)
 
 
 def place_of(one_hot, first=0):

@@ -4,6 +4,7 @@ from amaranth import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from tapeout.hdl.alike.gateware import alike_bits
 from tapeout.hdl.choice.gateware import chosen as one_of
 from tapeout.hdl.orders.layout import ENTRY
 
@@ -132,7 +133,7 @@ class Scan(wiring.Component):
         m.d.sync += [
             beyond.eq(~self.bounded | (self.bound < price)),
             better.eq(Cat(~each.known | (price < each.price) for each in self.found)),
-            equal.eq(Cat(each.known & ~(price ^ each.price).any() for each in self.found)),
+            equal.eq(Cat(each.known & alike_bits(price, each.price) for each in self.found)),
             worth.eq(price),
             lots.eq(order.shares),
         ]

@@ -95,7 +95,7 @@ class Played:
         self.steps, self.out, self.counts = [], [], {}
         self.taken = [0, 0]
         self._lines, self._pause, self._hold = lines, pause, hold
-        self._offering, self._locked, self._held = [False, False], None, None
+        self._offering, self._locked, self._held, self._gaps = [False, False], None, None, 0
         self._rng = random.Random(seed)
         self._arbiter, self._settings = arbiter, settings
         simulator = Simulator(arbiter)
@@ -141,12 +141,12 @@ class Played:
         self._locked = locked
         word = ctx.get(Value.cast(o.payload)) if ctx.get(o.valid) else None
         assert self._held in (None, word), "o must hold a record until it is taken"
-        if word is not None and self._held is None and unpack(word).flags & Flag.GAP:
-            gap = unpack(word)
-            told = gap.sequence + gap.subject, gap.arrival_ns
-            found = [head for head in heads if (head.sequence, head.arrival_ns) == told]
-            assert found, f"no line waits for {told}"
+        if self._gaps != ctx.get(arbiter.gaps):
+            number = ctx.get(arbiter.expected)
+            found = [head for head in heads if head.sequence == number]
+            assert found, f"no line waits for {number}"
             self.steps.append((cycle, "give up", found[0]))
+            self._gaps += 1
         self._held = word
 
     def _moved(self, ctx, cycle, ready):
