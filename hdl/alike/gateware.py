@@ -18,11 +18,13 @@ def kept(m: Module, value: Value, name: str) -> Value:
 
 
 def alike_bits(one: Value, other: Value) -> Value:
-    """Whether two words of two bits or more are equal; no part of it is whether the lowest bits are.
+    """Whether two words of some bits are equal; no part of it is whether their lowest bits are.
 
     Where the words are compared by size, too, a tool takes that from the adder, and waits for it.
     """
     differ = one ^ other
+    if len(differ) == 1:
+        return ~differ
     second = ~differ[1]
     two = (one[0] & other[0] & second) | (~one[0] & ~other[0] & second)
     return two & ~differ[2:].any()
@@ -35,9 +37,8 @@ def alike(m: Module, one: Value, other: Value, name: str) -> Value:
     tables where time does not press would else make a chain of them.
     """
     starts = range(0, len(one), 2)
-    pairs = kept(
-        m, Cat(alike_bits(one[at : at + 2], other[at : at + 2]) for at in starts), f"{name}_by_2"
-    )
+    equal = Cat(alike_bits(one[at : at + 2], other[at : at + 2]) for at in starts)
+    pairs = kept(m, equal, f"{name}_by_2")
     if len(pairs) < 8:
         return pairs.all()
     eights = -(-len(pairs) // 4)

@@ -4,6 +4,7 @@ from amaranth import *
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from tapeout.hdl.alike.gateware import alike_bits
 from tapeout.hdl.arbiter.layout import WANTED
 from tapeout.hdl.elastic.gateware import Slice
 from tapeout.hdl.itch.layout import RECORD
@@ -20,10 +21,11 @@ class State(enum.Enum, shape=3):
 
     RUN = 0  # lines are read
     HALT = 1  # a line has waited long enough: all distances come to be known exactly
-    JUDGE = 2  # which line waits for the lower number
-    TELL = 3  # the gap before it
-    JUMP = 4  # another number is waited for: lines are compared anew
-    BEGIN = 5  # a session: what they are in the middle of is forgotten
+    COMPARE = 2  # whose number is lower
+    JUDGE = 3  # which line goes on
+    TELL = 4  # the gap before it
+    JUMP = 5  # another number is waited for: lines are compared anew
+    BEGIN = 6  # a session: what they are in the middle of is forgotten
 
 
 class Arbiter(wiring.Component):
@@ -39,7 +41,7 @@ class Arbiter(wiring.Component):
     was delivered; or until `pressed`. Then what is before the lowest number that waits is lost: a
     record with `Flag.GAP` says so, and it goes on from there. A heartbeat or an end of session that
     is ahead waits in the same way. What comes in the last cycle before that is decided does not
-    wait yet: if it is before that number, it is lost, too. A gap is at `o` four cycles after it is
+    wait yet: if it is before that number, it is lost, too. A gap is at `o` five cycles after it is
     decided, the message behind it four cycles later.
 
     Members
@@ -134,11 +136,13 @@ class Arbiter(wiring.Component):
     def _wait(self, m, readers, state, run, chosen, free, late):
         """How long a line that is ahead is let wait, and which one goes on then."""
         a, b = readers
-        waits, ran = Signal(2), Signal()  # in the cycle before
+        waits, stood, ran = Signal(2), Signal(2), Signal()  # in the cycle before; before that
+        less = self._less(m, b.number, a.number)
         waiting, stuck, due = Signal(), Signal(), Signal()
         passed = Signal(range(self._window + 1))  # cycles, this one included
         m.d.sync += [
             waits.eq(Cat(a.waits, b.waits)),
+            stood.eq(waits),
             ran.eq(run),
             passed.eq(passed + 1),
             due.eq(passed == self._window - 1),
@@ -154,11 +158,13 @@ class Arbiter(wiring.Component):
                 with m.Elif(waiting & (((stuck | due) & ~late) | self.pressed)):
                     m.d.sync += [state.eq(State.HALT), run.eq(0)]
             with m.Case(State.HALT):
+                m.d.sync += state.eq(State.COMPARE)
+            with m.Case(State.COMPARE):
                 m.d.sync += state.eq(State.JUDGE)
             with m.Case(State.JUDGE):  # again: what is missing may have come in the last cycle
-                first, second = waits
+                first, second = stood
                 m.d.sync += [
-                    chosen.eq(second & (~first | (b.number < a.number))),
+                    chosen.eq(second & (~first | less)),
                     state.eq(Mux(first | second, State.TELL, State.RUN)),
                     run.eq(~(first | second)),
                 ]
@@ -169,18 +175,32 @@ class Arbiter(wiring.Component):
             with m.Default():
                 m.d.sync += [state.eq(State.RUN), run.eq(1)]
 
+    def _less(self, m, one, other):
+        """Whether a number is less, one cycle late: halves at a time, as one adder is slow."""
+        half = len(one) // 2
+        low, high, same = (Signal(reset_less=True) for _ in range(3))
+        m.d.sync += [
+            low.eq(one[:half] < other[:half]),
+            high.eq(one[half:] < other[half:]),
+            same.eq(alike_bits(one[half:], other[half:])),
+        ]
+        return high | (same & low)
+
     def _deliver(self, m, readers, out, advance, telling, run, chosen):
         """What goes to `o`: the head of the line that has it first, as it is or as a gap."""
         a, b = readers
-        second, missing = Mux(run, ~a.wants, chosen), Signal(64, reset_less=True)
+        missing = Signal(64, reset_less=True)
         wanted = Mux(a.wants, self._is_wanted(self.a.payload), self._is_wanted(self.b.payload))
         m.d.comb += [
             out.valid.eq(telling | (run & (a.wants | b.wants) & wanted)),
-            out.payload.eq(Mux(second, self.b.payload, self.a.payload)),
+            out.payload.eq(Mux(a.wants, self.a.payload, self.b.payload)),
         ]
         with m.If(telling):
             m.d.comb += [
                 out.payload.sequence.eq(self.expected),
+                out.payload.arrival_ns.eq(
+                    Mux(chosen, self.b.payload.arrival_ns, self.a.payload.arrival_ns)
+                ),
                 out.payload.subject.eq(Mux(chosen, b.ahead, a.ahead)),
                 out.payload.flags.eq(Flag.GAP.value),
                 out.payload.type.eq(0),

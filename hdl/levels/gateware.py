@@ -4,6 +4,7 @@ from amaranth import *
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from tapeout.hdl.alike.gateware import kept
 from tapeout.hdl.book.layout import Kind
 from tapeout.hdl.choice.gateware import any_of
 from tapeout.hdl.levels.layout import LEVEL, LEVELS, REFILL, UPDATE
@@ -199,12 +200,15 @@ class LevelRows(wiring.Component):
             better = row.levels[place - 1] if place else nothing
             worse = row.levels[place + 1] if place < self.levels - 1 else nothing
             mine = part(place, self.levels)
-            down = step.put & (found.behind[place - 1] if place else 0) & ~rank.there[mine]
-            up = step.take & (found.same[place] | found.behind[place]) & rank.empties[mine]
+            down = step.put & (found.behind[place - 1] if place else 0)
+            up = step.take & (found.same[place] | found.behind[place])
+            down, up = kept(m, Cat(down, up), f"moves{place}_if")
+            down, up = down & ~rank.there[mine], up & rank.empties[mine]
+            moves = kept(m, down | up, f"moves{place}")
             stays = Signal(Level, name=f"stays_{place}")
             m.d.comb += [
                 stays.eq(level),
-                rebuilt.levels[place].eq(Mux(down | up, Mux(step.put, better, worse), stays)),
+                rebuilt.levels[place].eq(Mux(moves, Mux(step.put, better, worse), stays)),
             ]
             with m.If(enters[place]):
                 m.d.comb += stays.eq(Cat(step.price, step.lots, C(1, 1)))
@@ -223,8 +227,8 @@ class LevelRows(wiring.Component):
     def _tell(self, m, found, rebuilt, enters, leaves):
         """The update, in the same cycle as the row."""
         step, touched, best = found.step, found.same | enters, self.row.levels[0]
-        there, inside = found.same.any(), found.behind.any()
-        new = step.put & inside & ~there  # the same as `enters.any()`, sooner
+        there, inside = kept(m, Cat(found.same.any(), found.behind.any()), "met")
+        new = kept(m, step.put & inside & ~there, "new")  # the same as `enters.any()`, sooner
         grows = new & ~found.row.levels[-1].known
         wrong = Cat(total[32] for total in found.sums) & found.same
         sums = (

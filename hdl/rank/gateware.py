@@ -4,7 +4,7 @@ from amaranth import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from tapeout.hdl.alike.gateware import alike_bits
+from tapeout.hdl.alike.gateware import alike, alike_bits, kept
 from tapeout.hdl.choice.gateware import any_of
 from tapeout.hdl.levels.layout import LEVEL
 
@@ -111,40 +111,54 @@ class Rank(wiring.Component):
         m.d.sync += found.same.eq(same)
         for place, new in enumerate(self.kept.levels):
             which, old = newest[part(place, self.levels)], self.older.levels[place]
-            equal, all_lots, behind = self._against(new, old, self.alike[place])
             m.d.comb += [
-                same[place].eq(Mux(which, *equal)),
-                emptied[place].eq(Mux(which, *all_lots)),
+                same[place].eq(self._same(m, place, which)),
+                emptied[place].eq(self._emptied(m, place, which)),
             ]
             m.d.sync += [
-                found.behind[place].eq(Mux(which, *behind)),
+                found.behind[place].eq(Mux(which, *self._behind(new, old))),
                 found.sums[place].eq(Mux(which, new.lots, old.lots) + self.delta),
             ]
         sames, all_lots = copied(m, same, "same"), copied(m, emptied, "emptied")
-        m.d.comb += [
-            self.there.eq(Cat(one.any() for one in sames)),
-            self.empties.eq(
-                Cat((one & lots).any() for one, lots in zip(sames, all_lots, strict=True))
-            ),
-        ]
+        for k, (one, lots) in enumerate(zip(sames, all_lots, strict=True)):
+            m.d.comb += [
+                self.there[k].eq(self._any(m, one, f"there{k}")),
+                self.empties[k].eq(self._any(m, one & lots, f"empties{k}")),
+            ]
 
-    def _against(self, new, old, alike):
-        """Of a level in both rows: it has the step's price; its lots; belongs behind the step."""
-        step, rows, levels = self.step, (self.kept, self.older), (new, old)
-        acts = [step.take | (step.put & ~(step.append & row.stirred)) for row in rows]
-        prices = pieces(new.price, step.price).all(), alike.price.all()
-        equal = [
-            price & level.known & act
-            for price, level, act in zip(prices, levels, acts, strict=True)
+    def _any(self, m, bits, name):
+        """Whether a bit is set: a tree, as two of them and their conditions fill a table."""
+        pairs = kept(m, Cat(bits[at : at + 2].any() for at in range(0, len(bits), 2)), name)
+        return kept(m, pairs.any(), f"{name}_any")
+
+    def _same(self, m, place, which):
+        """A level has the step's price, in the row that counts."""
+        step, sides = self.step, (which, ~which)
+        acts = [
+            side & row.levels[place].known & (step.take | (step.put & ~(step.append & row.stirred)))
+            for side, row in zip(sides, (self.kept, self.older), strict=True)
         ]
-        emptied = pieces(new.lots, step.lots).all(), alike.lots.all()
-        # Where no level is known all is zero: a bit beyond the price says that there is room. Yosys
-        # makes "<" of a carry chain alone; ">" would wait for equality, too.
-        behind = [
-            step.price < Cat(level.price, ~level.known & (~row.spill | step.append))
-            for level, row in zip(levels, rows, strict=True)
+        price = alike(m, self.kept.levels[place].price, step.price, f"price{place}")
+        old = self.alike[place].price.all() & acts[1]
+        chosen = kept(m, Cat(acts[0], old), f"acts{place}")
+        return (price & chosen[0]) | chosen[1]
+
+    def _emptied(self, m, place, which):
+        """A level's lots are the step's, in the row that counts."""
+        lots = alike(m, self.kept.levels[place].lots, self.step.lots, f"lots{place}")
+        return Mux(which, lots, self.alike[place].lots.all())
+
+    def _behind(self, *levels):
+        """Of a level in both rows: it belongs behind the step.
+
+        Where no level is known all is zero: a bit beyond the price says that there is room. Yosys
+        makes "<" of a carry chain alone; ">" would wait for equality, too.
+        """
+        rows = zip(levels, (self.kept, self.older), strict=True)
+        return [
+            self.step.price < Cat(level.price, ~level.known & (~row.spill | self.step.append))
+            for level, row in rows
         ]
-        return equal, emptied, behind
 
 
 def turned(price, row):

@@ -4,6 +4,7 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from tapeout.hdl.alike.gateware import kept
 from tapeout.hdl.distance.gateware import Distance
 from tapeout.hdl.itch.layout import RECORD
 from tapeout.hdl.line.layout import Flag
@@ -37,7 +38,8 @@ class Reader(wiring.Component):
     Members
     -------
     i : In(stream of `RECORD`)
-        Packets and messages. Ready for what is dropped, and for the message that is waited for.
+        Packets and messages. Ready for what is dropped, for the message that is waited for, and
+        while there is none.
     enable, run, free : In(1)
         Without `enable` all is taken and forgotten; without `run` nothing is taken; without `free`
         the message that is waited for is not.
@@ -83,17 +85,10 @@ class Reader(wiring.Component):
         packet, message = Signal(), Signal()  # `message`: in sequence with what was read before
         same, follows, final = self._identify(m)
         reached, fresh = distance.zero | distance.behind, ~self.locked | (~same & self.ended)
-        drop = (
-            (message & (distance.behind | (distance.zero & self.free)))
-            | (state.foreign & ~packet)
-            | (state.weigh & reached)
-            | (state.compare & packet & ~fresh & (~same | follows))
-        )
         delivers = self.run & self.free
         m.d.comb += [
             packet.eq((self.i.payload.flags & Flag.PACKET.value).any()),
             message.eq(state.read & ~packet),
-            self.i.ready.eq(~self.enable | (self.run & drop)),
             self.wants.eq(message & self.i.valid & distance.zero),
             self.waits.eq(self.enable & ((message & self.i.valid) | state.weigh) & ~reached),
             self.begins.eq(self.run & self.enable & state.compare & packet & fresh),
@@ -110,6 +105,7 @@ class Reader(wiring.Component):
             self.number.eq(distance.number),
             self.ahead.eq(distance.value),
         ]
+        self._drop(m, state, packet, ~fresh & (~same | follows), reached)
         self._step(m, state, distance.load, packet & ~same, packet & ~follows, reached)
         self._count(
             m,
@@ -118,6 +114,21 @@ class Reader(wiring.Component):
             foreign=self.enable & self.run & self.i.valid & ~packet & state.foreign,
         )
         return m
+
+    def _drop(self, m, state, packet, done, reached):
+        """What is not waited for goes, with a packet that is `done` when it is compared.
+
+        As a tree of four tables a stage: what waits is wide, and this is the enable of it all.
+        """
+        distance = m.submodules.distance
+        goes = distance.behind | (distance.zero & self.free)
+        first = [~(self.enable & self.i.valid), goes, done, state.compare & packet, reached]
+        idle, goes, done, compared, reached = kept(m, Cat(first), "dropped_for")
+        second = [
+            (state.read & ~packet & goes) | (state.foreign & ~packet),
+            (compared & done) | (state.weigh & reached),
+        ]
+        m.d.comb += self.i.ready.eq(idle | (self.run & kept(m, Cat(second), "dropped").any()))
 
     def _step(self, m, state, ask, other, quiet, reached):
         """A packet is compared; so is a message, where the number waited for has jumped."""

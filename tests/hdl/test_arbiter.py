@@ -306,9 +306,9 @@ GAP = Record(sequence=FIRST + 3, subject=2, arrival_ns=9, flags=Flag.GAP)
 
 
 def test_a_line_ahead_waits_for_the_window():
-    """Then the gap is made in four cycles, and is at `o` in the next."""
+    """Then the gap is made in five cycles, and is at `o` in the next."""
     for window in (1, 2, 100, 128):
-        assert waits([HOLE, []], window=window) == (window + 4 + 1, GAP)
+        assert waits([HOLE, []], window=window) == (window + 5 + 1, GAP)
 
 
 @pytest.mark.parametrize("late", range(12, 26))
@@ -329,7 +329,7 @@ def test_what_comes_at_the_last_moment_is_not_given_up(late):
 def test_it_does_not_wait_for_a_line_that_is_off_nor_when_there_is_no_room(settings):
     cycles, gap = waits([HOLE, []], **settings)
     assert gap == GAP
-    assert cycles <= 6
+    assert cycles <= 7
 
 
 def test_it_does_not_wait_when_the_other_line_is_ahead_too():
