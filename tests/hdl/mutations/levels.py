@@ -58,7 +58,7 @@ MUTATIONS = [
     Mutation(
         RANK,
         "behind the last known level of a row that spills there is room",
-        "~level.known & (~row.spill | step.append)",
+        "~level.known & (~row.spill | self.step.append)",
         "~level.known",
         MODEL,
     ),
@@ -72,22 +72,22 @@ MUTATIONS = [
     Mutation(
         RANK,
         "a level of no lots stays",
-        "self.step.put | Mux(which, *emptied)",
-        "self.step.put",
+        "emptied[place].eq(self._emptied(m, place, which)),",
+        "emptied[place].eq(0),",
         MODEL,
     ),
     Mutation(
         ROWS,
         "a level put in replaces the one that was there",
-        "follows = found.behind[place - 1] if place else 0",
-        "follows = 0",
+        "step.put & (found.behind[place - 1] if place else 0)",
+        "C(0, 1)",
         MODEL,
     ),
     Mutation(
         ROWS,
         "lots that need more bits are not told",
-        "(step.overflowed & enters.any()) | wrong.any()",
-        "step.overflowed & enters.any()",
+        "(step.overflowed & new) | wrong.any()",
+        "step.overflowed & new",
         TOLD,
     ),
     Mutation(
@@ -121,8 +121,8 @@ MUTATIONS = [
     Mutation(
         SCAN,
         "the stash is not read",
-        "Mux(stashing, self._meant(self.stash), in_row)",
-        "in_row",
+        " | self._meant(self.stash, stashing)",
+        "",
         WHOLE,
     ),
     Mutation(
