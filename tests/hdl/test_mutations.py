@@ -69,7 +69,7 @@ KINDS = {
     "wrong priority on replace": "an order stays out although its replacement was refused",
     "dropped stale mark": "an order that found no room makes nobody stale",
     "gap not told": "a gap is not published",
-    "duplicate delivered": "both lines deliver",
+    "duplicate delivered": "delivered on one line, not noticed on the other",
     "checksum ignored": "any checksum will do",
     "VLAN offset wrong": "a second tag is not looked behind",
     "overflow not reported": "an order without a place is not told",

@@ -99,7 +99,13 @@ MUTATIONS = [
         MODEL,
     ),
     (ARBITER, "the lower half of a number is not looked at", "high | (same & low)", "high", BOTH),
-    (ARBITER, "the higher number goes on", "b.number, a.number)", "a.number, b.number)", BOTH),
+    (
+        ARBITER,
+        "the higher number goes on",
+        "less = self._less(m, b.number, a.number)",
+        "less = self._less(m, a.number, b.number)",
+        BOTH,
+    ),
     (
         ARBITER,
         "the window is one too long",
