@@ -61,13 +61,14 @@ class SmallFifo(wiring.Component):
     Members
     -------
     i : In(stream of `shape`)
-        Ready while fewer than `depth` items are held; from a register. A source that cannot wait
-        may leave `ready` unread if it lets nothing go that, with all it has let go and `level` does
-        not yet count, would make more than `depth`.
+        Ready while `level` is below `depth`; from a register. A source that cannot wait may leave
+        `ready` unread if it lets nothing go that, with all it has let go and `level` does not yet
+        count, would make more than `depth`.
     o : Out(stream of `shape`)
         The oldest item; it stands until it is taken.
     level : Out(range(depth + 1))
-        Items held, from a register: every one taken in before this cycle and not out before it.
+        Items held, from a register: every one taken in before this cycle and not out before the
+        last one.
 
     Reset empties it; payloads keep what they hold and are never shown without `valid`.
 
@@ -116,14 +117,15 @@ class SmallFifo(wiring.Component):
 
         Places of `level` turn over where all below them do: an enable would wait for both.
         """
-        level, last = self.level, self._depth - 1
-        fuller, emptier = put & ~taken, taken & ~put
+        level, last, took = self.level, self._depth - 1, Signal()
         full = Cat(level[:bit].all() for bit in range(len(level)))
         empty = Cat(~level[:bit].any() for bit in range(len(level)))
+        two = Mux(took, level == 3, level == 2)
         m.d.sync += [
-            level.eq(level ^ Mux(taken, Mux(put, 0, empty), Mux(put, full, 0))),
-            room.eq((room | taken) & ~(fuller & (level == last))),
-            more.eq((more & ~(emptier & (level == 2))) | (fuller & (level != 0))),
+            took.eq(taken),
+            level.eq(level ^ Mux(put, Mux(took, 0, full), Mux(took, empty, 0))),
+            room.eq(took | ~((level == self._depth) | (put & (level == last)))),
+            more.eq(Mux(taken, more & (put | ~two), more | (put & self.o.valid))),
         ]
 
     def _keep(self, m, rest, late, room, write_place, read_place):

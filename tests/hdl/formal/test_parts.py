@@ -72,10 +72,12 @@ class Numbered(wiring.Component):
         with m.If(past & held):
             m.d.comb += [Assert(part.o.valid), Assert(part.o.payload == kept)]
         if isinstance(part, SmallFifo):
+            gone = Signal(8)
+            m.d.sync += gone.eq(went)
             m.d.comb += [
-                Assert(part.level == (came - went)[:8]),
+                Assert(part.level == (came - gone)[:8]),
                 Assert(part.i.ready == (part.level != 4)),
-                Assert(part.o.valid == (part.level != 0)),
+                Assert(part.o.valid == (came != went)),
             ]
         else:
             m.d.comb += [
