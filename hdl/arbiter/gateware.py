@@ -6,7 +6,6 @@ from amaranth.lib.wiring import In, Out
 
 from tapeout.hdl.alike.gateware import alike_bits
 from tapeout.hdl.arbiter.layout import WANTED
-from tapeout.hdl.elastic.gateware import Slice
 from tapeout.hdl.itch.layout import RECORD
 from tapeout.hdl.line.layout import Flag
 from tapeout.hdl.reader.gateware import COUNTERS as READER_COUNTERS
@@ -57,7 +56,7 @@ class Arbiter(wiring.Component):
     o : Out(stream of `RECORD`)
         Messages of the types wanted that are well formed, and gaps. Of a gap `sequence`, `subject`,
         `arrival_ns` (of what came after it), `flags` and `type` (zero) mean something. A record
-        stands until it is taken, and one more waits behind it; lines still drop what was delivered.
+        stands until it is taken; while it does, lines still drop what was delivered.
     locked, session, begun, expected : Out
         Whether a session is known; its name, its first number and the number waited for.
     a_first, a_repeated, a_foreign, b_first, b_repeated, b_foreign : Out(32)
@@ -96,14 +95,12 @@ class Arbiter(wiring.Component):
     def elaborate(self, platform):
         """Two readers, and what they may do."""
         m = Module()
-        m.submodules.out = out = Slice(Record)
-        wiring.connect(m, out.o, wiring.flipped(self.o))
         m.submodules.a, m.submodules.b = a, b = Reader(), Reader()
         state, run, ended, chosen = Signal(State), Signal(init=1), Signal(), Signal()
         free, advance, late = Signal(), Signal(), Signal()
         telling, jump = Signal(), Signal()
         m.d.comb += [
-            free.eq(out.i.ready),
+            free.eq(~self.o.valid | self.o.ready),
             telling.eq(state == State.TELL),
             jump.eq(state == State.JUMP),
             a.granted.eq(1),
@@ -129,7 +126,7 @@ class Arbiter(wiring.Component):
                 m.d.comb += getattr(self, f"{line}_{name}").eq(getattr(reader, name))
         m.d.sync += late.eq(advance)
         self._wait(m, (a, b), state, run, chosen, free, late)
-        self._deliver(m, (a, b), out.i, advance, telling, run, chosen)
+        self._deliver(m, (a, b), free, advance, telling, run, chosen)
         self._follow(m, (a, b), state, ended, chosen, late)
         return m
 
@@ -186,26 +183,27 @@ class Arbiter(wiring.Component):
         ]
         return high | (same & low)
 
-    def _deliver(self, m, readers, out, advance, telling, run, chosen):
+    def _deliver(self, m, readers, free, advance, telling, run, chosen):
         """What goes to `o`: the head of the line that has it first, as it is or as a gap."""
         a, b = readers
-        missing = Signal(64, reset_less=True)
+        out, missing = Signal(Record, reset_less=True), Signal(64, reset_less=True)
         wanted = Mux(a.wants, self._is_wanted(self.a.payload), self._is_wanted(self.b.payload))
-        m.d.comb += [
-            out.valid.eq(telling | (run & (a.wants | b.wants) & wanted)),
-            out.payload.eq(Mux(a.wants, self.a.payload, self.b.payload)),
-        ]
-        with m.If(telling):
-            m.d.comb += [
-                out.payload.sequence.eq(self.expected),
-                out.payload.arrival_ns.eq(
-                    Mux(chosen, self.b.payload.arrival_ns, self.a.payload.arrival_ns)
-                ),
-                out.payload.subject.eq(Mux(chosen, b.ahead, a.ahead)),
-                out.payload.flags.eq(Flag.GAP.value),
-                out.payload.type.eq(0),
+        arrivals = self.b.payload.arrival_ns, self.a.payload.arrival_ns
+        m.d.comb += self.o.payload.eq(out)
+        with m.If(free):
+            m.d.sync += [
+                self.o.valid.eq(telling | (run & (a.wants | b.wants) & wanted)),
+                out.eq(Mux(a.wants, self.a.payload, self.b.payload)),
             ]
-        told, late = telling & out.ready, Signal()
+            with m.If(telling):
+                m.d.sync += [
+                    out.sequence.eq(self.expected),
+                    out.arrival_ns.eq(Mux(chosen, *arrivals)),
+                    out.subject.eq(Mux(chosen, b.ahead, a.ahead)),
+                    out.flags.eq(Flag.GAP.value),
+                    out.type.eq(0),
+                ]
+        told, late = telling & free, Signal()
         m.d.sync += [late.eq(told), missing.eq(Mux(chosen, b.ahead, a.ahead))]
         with m.If(late):
             m.d.sync += self.lost.eq(self.lost + missing)

@@ -49,7 +49,7 @@ class Aside(wiring.Component):
         Whether it is one of `OFF`, and a gap or of an instrument that is listened to.
 
     Nothing is refused: who takes messages holds back while `depth - 1` are on their way. The RAM is
-    written in every cycle, at a place that is free, and the message counts when it is taken. Reset
+    written in every cycle, at a place that is free, a cycle after the message is taken. Reset
     forgets all of them.
     """
 
@@ -73,9 +73,11 @@ class Aside(wiring.Component):
         m.submodules.ring = ring
         write, read = ring.write_port(), ring.read_port(domain="comb")
         heard, back, front = Signal(self._depth), Signal(range(self._depth)), Signal.like(read.addr)
-        m.d.comb += [write.addr.eq(back), write.en.eq(1), read.addr.eq(front)]
-        self._hold(m, write.data)
-        places, asked = Signal(2 * len(back)), Signal(2)
+        held, places = Signal(Held, reset_less=True), Signal(2 * len(back))
+        asked = Signal(2)
+        m.d.comb += [write.addr.eq(places[: len(back)]), write.en.eq(1), read.addr.eq(front)]
+        m.d.comb += write.data.eq(held)
+        self._hold(m, held)
         m.d.sync += [asked.eq(Cat(self.taken, asked[0])), places.eq(Cat(back, places))]
         with m.If(self.taken):
             m.d.sync += back.eq(back + 1)
@@ -90,19 +92,20 @@ class Aside(wiring.Component):
         return m
 
     def _hold(self, m, held):
-        """What is kept of the record."""
+        """What is kept of the record, into a register: from there the way to the RAM is free."""
         record = self.record
         gap = (record.flags & Flag.GAP).any()
         well = (record.flags & Flag.WELL_FORMED).any() & ~gap
         for name in KEPT:
-            m.d.comb += held[name].eq(Mux(0 if name in OF_A_GAP else gap, 0, record[name]))
+            m.d.sync += held[name].eq(Mux(0 if name in OF_A_GAP else gap, 0, record[name]))
         for letter, kind in OFF_THE_BOOK.items():
-            m.d.comb += held[kind.name.lower()].eq(well & (record.type == ord(letter)))
+            m.d.sync += held[kind.name.lower()].eq(well & (record.type == ord(letter)))
         priced = record.type == ord("C")
-        m.d.comb += [
+        trade = well & (record.type == ord("P"))
+        m.d.sync += [
             held.gap.eq(gap),
             held.priced.eq(priced),
             held.counts.eq(~priced | (record.code == ord("Y"))),
             held.replacing.eq(record.type == ord("U")),
-            held.sold.eq(held.trade & (record.side == ord("S"))),
+            held.sold.eq(trade & (record.side == ord("S"))),
         ]

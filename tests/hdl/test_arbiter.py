@@ -24,6 +24,7 @@ from tapeout.hdl.elastic.gateware import SmallFifo
 pytestmark = [pytest.mark.rtl, pytest.mark.blocks]
 ENGINES = engines()
 FIRST = 2**40 - 3  # carries run through the number
+PATIENCE = 20_000  # cycles
 ALL = frozenset(MESSAGES)
 SESSION, NEXT_SESSION = (0x3031323334353637, 0x3839), (0x3031323334353637, 0x3840)
 
@@ -115,6 +116,7 @@ class Played:
             if self._moved(ctx, cycle, ready):
                 last = cycle
             cycle += 1
+            assert cycle < PATIENCE, "it never comes to rest"
             await ctx.tick()
         self._tell(ctx)
 

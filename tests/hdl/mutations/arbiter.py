@@ -34,8 +34,8 @@ MUTATIONS = [
     (
         ELASTIC,
         "the RAM seems empty too soon",
-        "emptier & (level == 2)",
-        "emptier & (level == 3)",
+        "level == 3, level == 2)",
+        "level == 4, level == 3)",
         FIFO,
     ),
     (BUFFER, "a cut frame without its mark", "self.i.error | cut", "self.i.error", FRAMES),
@@ -94,7 +94,7 @@ MUTATIONS = [
     (
         ARBITER,
         "a record waiting is overwritten",
-        "free.eq(out.i.ready)",
+        "free.eq(~self.o.valid | self.o.ready)",
         "free.eq(1)",
         MODEL,
     ),
