@@ -98,6 +98,7 @@ class Arbiter(wiring.Component):
         m.submodules.a, m.submodules.b = a, b = Reader(), Reader()
         state, run, ended, chosen = Signal(State), Signal(init=1), Signal(), Signal()
         free, advance, late = Signal(), Signal(), Signal()
+        vacant = Signal(init=1)  # nothing is at `o`: for the readers, who are far from `o`
         telling, jump = Signal(), Signal()
         m.d.comb += [
             free.eq(~self.o.valid | self.o.ready),
@@ -117,7 +118,7 @@ class Arbiter(wiring.Component):
                 reader.session.eq(self.session),
                 reader.expected.eq(self.expected),
                 reader.late.eq(late),
-                reader.free.eq(free),
+                reader.free.eq(vacant | self.o.ready),
                 reader.other.eq((b, a)[index].wants),
                 reader.again.eq(jump),
                 reader.forget.eq(state == State.BEGIN),
@@ -126,7 +127,7 @@ class Arbiter(wiring.Component):
                 m.d.comb += getattr(self, f"{line}_{name}").eq(getattr(reader, name))
         m.d.sync += late.eq(advance)
         self._wait(m, (a, b), state, run, chosen, free, late)
-        self._deliver(m, (a, b), free, advance, telling, run, chosen)
+        self._deliver(m, (a, b), free, vacant, advance, telling, run, chosen)
         self._follow(m, (a, b), state, ended, chosen, late)
         return m
 
@@ -183,16 +184,18 @@ class Arbiter(wiring.Component):
         ]
         return high | (same & low)
 
-    def _deliver(self, m, readers, free, advance, telling, run, chosen):
+    def _deliver(self, m, readers, free, vacant, advance, telling, run, chosen):
         """What goes to `o`: the head of the line that has it first, as it is or as a gap."""
         a, b = readers
         out, missing = Signal(Record, reset_less=True), Signal(64, reset_less=True)
         wanted = Mux(a.wants, self._is_wanted(self.a.payload), self._is_wanted(self.b.payload))
+        valid = telling | (run & (a.wants | b.wants) & wanted)
         arrivals = self.b.payload.arrival_ns, self.a.payload.arrival_ns
         m.d.comb += self.o.payload.eq(out)
         with m.If(free):
             m.d.sync += [
-                self.o.valid.eq(telling | (run & (a.wants | b.wants) & wanted)),
+                self.o.valid.eq(valid),
+                vacant.eq(~valid),
                 out.eq(Mux(a.wants, self.a.payload, self.b.payload)),
             ]
             with m.If(telling):
