@@ -80,8 +80,9 @@ class FrameBuffer(wiring.Component):
             self.o.eq(head.o.payload.beat),
             self.arrival_ns.eq(head.o.payload.arrival_ns),
         ]
-        row, kept, full = Signal(Stamped), Signal(), Signal()
-        m.d.comb += row.arrival_ns.eq(self.now_ns)
+        row, straight, kept, full = Signal(Stamped), Signal(Stamped), Signal(), Signal()
+        m.d.comb += [row.arrival_ns.eq(self.now_ns), straight.arrival_ns.eq(self.now_ns)]
+        m.d.comb += straight.beat.eq(self.i)  # past an empty block RAM: nothing is cut
         self._admit(m, row.beat, kept, full)
         idle = Signal(init=1)  # nothing in the block RAM nor on its way from there
         past = Signal()  # this beat goes round the block RAM
@@ -90,7 +91,7 @@ class FrameBuffer(wiring.Component):
         fetched, arrives = self._store(m, row, kept & ~past, full, idle, head.level)
         m.d.comb += [
             head.i.valid.eq(arrives | past),
-            head.i.payload.eq(Mux(idle, row, fetched)),
+            head.i.payload.eq(Mux(idle, straight, fetched)),
         ]
         return m
 
