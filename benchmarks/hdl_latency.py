@@ -123,12 +123,12 @@ def walked(messages: list[bytes]) -> list[dict[str, int]]:
 
     feed = block("feed_handler").component(words=32, locates=4, instruments=2, rows=16)
     inside, simulator = opened(feed)
-    books, messages = feed.books, inside.merge.submodules.messages_a
+    books, waiting = feed.books, inside.merge.submodules.messages_a
     probes = {
         "pins": feed.a.valid,
         "frame buffer": inside.buffer_a.o_valid,
         "line": inside.line_a.valid,
-        "FIFO": messages.o.valid & messages.o.ready,
+        "FIFO": waiting.o.valid & waiting.o.ready,
         "arbiter": feed.arbiter.o.valid & feed.arbiter.o.ready,
         "orders": books.table.valid,
         "levels": books.levels.o_valid,
