@@ -82,6 +82,7 @@ class Reader(wiring.Component):
         m = Module()
         m.submodules.distance = distance = Distance()
         state = Signal(State, init={"foreign": 1})
+        unread = Signal(init=1)  # not `state.read`: for `wants`, which chooses all of a record
         packet, message = Signal(), Signal()  # `message`: in sequence with what was read before
         same, follows, final = self._identify(m)
         reached, fresh = distance.zero | distance.behind, ~self.locked | (~same & self.ended)
@@ -89,7 +90,7 @@ class Reader(wiring.Component):
         m.d.comb += [
             packet.eq((self.i.payload.flags & Flag.PACKET.value).any()),
             message.eq(state.read & ~packet),
-            self.wants.eq(message & self.i.valid & distance.zero),
+            self.wants.eq(kept(m, ~(unread | packet) & self.i.valid & distance.zero, "wants")),
             self.waits.eq(self.enable & ((message & self.i.valid) | state.weigh) & ~reached),
             self.begins.eq(self.run & self.enable & state.compare & packet & fresh),
             self.ends.eq(self.run & state.weigh & final & reached),
@@ -106,7 +107,7 @@ class Reader(wiring.Component):
             self.ahead.eq(distance.value),
         ]
         self._drop(m, state, packet, ~fresh & (~same | follows), reached)
-        self._step(m, state, distance.load, packet & ~same, packet & ~follows, reached)
+        self._step(m, state, unread, distance.load, packet & ~same, packet & ~follows, reached)
         self._count(
             m,
             first=delivers & self.wants & self.granted,
@@ -130,19 +131,19 @@ class Reader(wiring.Component):
         ]
         m.d.comb += self.i.ready.eq(idle | (self.run & kept(m, Cat(second), "dropped").any()))
 
-    def _step(self, m, state, ask, other, quiet, reached):
+    def _step(self, m, state, unread, ask, other, quiet, reached):
         """A packet is compared; so is a message, where the number waited for has jumped."""
-        now = state.as_value()
-        with m.If(ask):
-            m.d.sync += now.eq(COMPARE)
-        with m.If(self.run & state.compare):
-            m.d.sync += now.eq(Mux(other, FOREIGN, Mux(quiet, WEIGH, READ)))
-        with m.If(self.run & state.weigh & reached):
-            m.d.sync += now.eq(READ)
-        with m.If(self.again & ~state.foreign):
-            m.d.sync += now.eq(LOST)
-        with m.If(self.forget | ~self.enable):
-            m.d.sync += now.eq(FOREIGN)
+        compared = Mux(other, FOREIGN, Mux(quiet, WEIGH, READ))
+        steps = [
+            (ask, C(COMPARE, len(STATES))),
+            (self.run & state.compare, compared),
+            (self.run & state.weigh & reached, C(READ, len(STATES))),
+            (self.again & ~state.foreign, C(LOST, len(STATES))),
+            (self.forget | ~self.enable, C(FOREIGN, len(STATES))),
+        ]
+        for when, what in steps:
+            with m.If(when):
+                m.d.sync += [state.as_value().eq(what), unread.eq(~what[STATES.index("read")])]
 
     def _identify(self, m):
         """Of a packet, one cycle late: whose it is, whether messages follow, or ever will."""
