@@ -85,8 +85,8 @@ MUTATIONS = [
     (
         READER,
         "a heartbeat never waits",
-        "now.eq(Mux(other, FOREIGN, Mux(quiet, WEIGH, READ)))",
-        "now.eq(Mux(other, FOREIGN, READ))",
+        "Mux(other, FOREIGN, Mux(quiet, WEIGH, READ))",
+        "Mux(other, FOREIGN, READ)",
         TAIL,
     ),
     (READER, "any session is the one", "packet & ~same,", "0,", SESSION),
