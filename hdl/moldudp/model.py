@@ -38,7 +38,7 @@ def unframe(payload: bytes) -> Packet:
     session, sequence = payload[SESSION], int.from_bytes(payload[SEQUENCE])
     count = int.from_bytes(payload[MESSAGE_COUNT])
     if sequence > LAST_SEQUENCE:
-        raise ValueError(f"sequence at byte 10 must be at most 2**62; got {sequence}")
+        raise ValueError(f"sequence at byte 10 must be below 2**62; got {sequence}")
     messages, start = [], HEADER_BYTES
     for _ in range(0 if count == END_OF_SESSION else count):
         body = start + PREFIX_BYTES

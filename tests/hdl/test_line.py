@@ -182,7 +182,7 @@ CASES = {
         ethernet(ipv4(udp(packet(b"S", 1, [b"D" * 19])[:-1])), pad=90),
         ethernet(ipv4(udp(packet(b"S", 1, [b"D" * 19]) + b"\0"))),
         ethernet(ipv4(udp(packet(b"S", 1, [])[:19]))),
-        ethernet(ipv4(udp(packet(b"S", (1 << 62) + 1, [b"D" * 19])))),
+        ethernet(ipv4(udp(packet(b"S", 1 << 62, [b"D" * 19])))),
         ethernet(ipv4(udp(packet(b"S", 1, [b"D" * (SHORTEST_MESSAGE - 1)])))),
     ],
 }

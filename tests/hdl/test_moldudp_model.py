@@ -25,7 +25,7 @@ def test_heartbeat_and_end_of_session_carry_no_message():
         (HAND[:-3], "block at byte 20 must end by 24"),
         (HAND + b"more", "payload must end with its last block at 27; got 31"),
         (HAND[:18] + b"\0\0" + b"x", "payload must end with its last block at 20; got 21"),
-        (HAND[:10] + b"\x80" + HAND[11:], r"sequence at byte 10 must be at most 2\*\*62; got 922"),
+        (HAND[:10] + b"\x80" + HAND[11:], r"sequence at byte 10 must be below 2\*\*62; got 922"),
     ],
 )
 def test_a_misfit_is_named_with_its_byte(payload, message):

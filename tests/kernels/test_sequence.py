@@ -109,7 +109,7 @@ def test_no_sequence_number_breaks_the_line(packets):
         assert delivered.sum() + dropped >= heads["whole"][sound].sum()
 
 
-@pytest.mark.parametrize("number", [5_000, 10**12, 2**61, 2**62])
+@pytest.mark.parametrize("number", [5_000, 10**12, 2**61, 2**62 - 1])
 @pytest.mark.parametrize("place", [0, 1, 7])
 def test_a_number_that_fits_nowhere_loses_its_own_packet_and_no_other(tmp_path, number, place):
     """One flipped bit in a packet that is sound otherwise."""
