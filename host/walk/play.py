@@ -29,6 +29,7 @@ from tapeout.sim.pcap import frame as ethernet
 SESSION = b"TAPEOUT"
 MESSAGES = 40  # a packet, where a file has none
 MOST = 1 << INSTRUMENT_BITS  # instruments that are listened to
+LOCATES = 1 << 14  # stock locates that the feed handler knows, if it is not told otherwise
 BEFORE = 1 << 15  # cycles in which memories are swept and instruments listed
 BETWEEN = 3  # words that two frames are apart on the wire, at least
 PAUSE = 0.3  # chance that either end pauses in a cycle, on the engines driven by Python
@@ -97,7 +98,8 @@ def play(
     DataError
         "frames must be 1 or more; got 0"
         "wave must be played on amaranth; got verilator"
-        If a symbol is not in the capture, or there are more than 256.
+        If a symbol is not in the capture, its stock locate is 16,384 or more, or there are more
+        than 256.
     DeviceError
         If the engine is not ready, or fails.
     FeedError
@@ -111,7 +113,7 @@ def play(
     sent = list(islice(_frames(Path(path)), frames))
     line = Line()
     met = dict.fromkeys(r.locate for frame in sent for r in line.read(frame) if r.type)
-    locates = _named(path, symbols) if symbols else [one for one in met if one][:MOST]
+    locates = _named(path, symbols) if symbols else [r for r in met if 0 < r < LOCATES][:MOST]
     advance = (progress or Silent()).stage("playing the gateware", len(sent))
     words = _out(engine, sent, locates, wave)
     advance(len(sent))
@@ -155,6 +157,8 @@ def _named(path: str | Path, symbols: Sequence[str]) -> list[int]:
     found = [locate for locate, symbol in tape.directory.items() if symbol in set(symbols)]
     if len(found) > MOST:
         raise DataError(f"symbols must be {MOST} at most; got {len(found)}")
+    if max(found, default=0) >= LOCATES:
+        raise DataError(f"stock locates must be below {LOCATES:,}; got {max(found):,}")
     return found
 
 

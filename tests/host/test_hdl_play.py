@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tapeout.errors import DataError, DeviceError
+from tapeout.hdl.itch.model import encode
 from tapeout.sim.bench.simulators import READY, engines
 
 pytest.importorskip("amaranth", reason="Amaranth is not installed: pip install 'tapeout[hdl]'")
@@ -58,6 +59,16 @@ def test_what_cannot_be_played_is_refused(capture, options, error, said):
 
     with pytest.raises(error, match=said):
         play(capture[0], **options)
+
+
+def test_a_locate_the_gateware_does_not_know_is_refused(tmp_path):
+    from tapeout.walk.play import play
+
+    directory = encode("R", stock_locate=20_000, stock="FAR")
+    path = tmp_path / "far.itch"
+    path.write_bytes(len(directory).to_bytes(2, "big") + directory)
+    with pytest.raises(DataError, match=r"stock locates must be below 16,384; got 20,000"):
+        play(path, symbols=["FAR"])
 
 
 @compiled
