@@ -1,0 +1,1 @@
+"""A minimal quoting policy: joins the side that the microprice leans to, until it turns."""
