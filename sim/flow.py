@@ -26,6 +26,7 @@ from tapeout.sim.exchange.matching import (
     emit,
     enter,
     is_full,
+    is_owned,
     match,
     newest,
     price_of,
@@ -134,13 +135,16 @@ def _correct(
     out: Records,
     row: int,
 ) -> int:
-    """A stale quote is taken by who knows better, or its maker moves it first."""
+    """A stale quote is taken by who knows better, or its maker moves it first.
+
+    One of an order that is not the crowd's to move is taken.
+    """
     kind = draw & np.uint64(15)
-    if kind == 0:
+    order = np.int64(books.levels[n, side, books.best[n, side], HEAD])
+    if kind == 0 or is_owned(books, order):
         limit = fair - 1 if side == ASK else fair + 1
         shares = order_size(draw >> np.uint64(4))
         return match(books, n, 1 - side, limit, shares, now_ns, MOST_FILLS, out, row)[1]
-    order = np.int64(books.levels[n, side, books.best[n, side], HEAD])
     level = _level(books, day, n, side, fair, draw >> np.uint64(24))
     if kind < 10 or crosses(books, n, side, level):
         return cancel(books, order, FARTHEST, now_ns, out, row)
@@ -178,6 +182,8 @@ def _event(
         shares = order_size(draw >> np.uint64(10))
         return enter(books, n, side, level, shares, now_ns, MOST_FILLS, out, row)
     order = _pick(books, n, draw)
+    if kind < CANCELS and is_owned(books, order):
+        return row
     if kind < DELETES:
         return cancel(books, order, FARTHEST, now_ns, out, row)
     if kind < REPLACES:

@@ -18,6 +18,7 @@ CENT = 100  # in the feed's ticks of 1/10,000 dollar
 SIDE_LETTER = np.array([ord("B"), ord("S")], np.int64)
 SHARES, HEAD, TAIL = range(3)
 NEXT_REFERENCE, NEXT_MATCH, FREE = range(3)
+OWNED = 1 << 40  # references from here on are of orders that only their owner moves or cancels
 BEST_EMPTY = np.array([-1, 1 << 30], np.int64)  # no bid, no ask
 
 ORDER_DTYPE = np.dtype(
@@ -116,6 +117,12 @@ def price_of(books: Exchange, instrument: int, level: int) -> int:
 def is_full(books: Exchange, n: int) -> bool:
     """Whether no more orders may rest in instrument `n`."""
     return books.start[n] + books.count[n] + 1 >= books.start[n + 1]
+
+
+@jit_inner
+def is_owned(books: Exchange, order: int) -> bool:
+    """Whether an order is not the crowd's: it came through a port."""
+    return books.orders[order].reference >= OWNED
 
 
 @jit_inner

@@ -1,0 +1,1 @@
+"""Which way the microprice leans, without a division."""

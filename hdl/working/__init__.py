@@ -1,0 +1,1 @@
+"""The working orders of the policy, one a slot."""

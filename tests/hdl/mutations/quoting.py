@@ -1,0 +1,170 @@
+"""Faults planted in quotes, policy and OUCH messages, and the test that catches each."""
+
+OUCH, QUOTES = "hdl/ouch/gateware.py", "hdl/quotes/gateware.py"
+POLICY, WORKING = "hdl/policy/gateware.py", "hdl/working/gateware.py"
+MICROPRICE = "hdl/microprice/gateware.py"
+SENT = "tests/hdl/test_ouch.py::test_the_encoder_sends_the_models_messages[amaranth]"
+FIRST = "tests/hdl/test_ouch.py::test_the_first_word_is_out_a_cycle_after_the_intent_and_the_others_follow"  # noqa: E501
+HEARD = "tests/hdl/test_ouch.py::test_the_decoder_makes_the_models_reports[amaranth]"
+BEST = "tests/hdl/test_quotes.py::test_every_cycle_tells_what_the_model_tells[0.5]"
+ASKED = "tests/hdl/test_policy.py::test_it_asks_for_what_the_model_asks"
+NEWEST = "tests/hdl/test_policy.py::test_of_quotes_that_come_too_fast_the_newest_of_each_slot_is_evaluated"  # noqa: E501
+LEANS = "tests/hdl/test_policy.py::test_every_lean_is_judged_as_the_model_judges_it[10240]"
+
+#: Module, what is broken, its text, the text instead, the test that fails.
+MUTATIONS = [
+    (
+        OUCH,
+        "a cancel names itself",
+        'values |= {"number": intent.replaces, "quantity": 0}',
+        'values |= {"quantity": 0}',
+        SENT,
+    ),
+    (
+        OUCH,
+        "the last word of a message is counted whole",
+        "out.count.eq(Mux(last, count, 8))",
+        "out.count.eq(8)",
+        SENT,
+    ),
+    (
+        OUCH,
+        "words move on though they are not taken",
+        "with m.Elif(self.o.ready):",
+        "with m.Else():",
+        SENT,
+    ),
+    (
+        OUCH,
+        "the next intent waits for an empty output",
+        "self.i.ready.eq(~self.o.valid | (self.o.ready & last))",
+        "self.i.ready.eq(~self.o.valid)",
+        FIRST,
+    ),
+    (
+        OUCH,
+        "a message of any length is believed",
+        "fits = length == layout.length",
+        "fits = length.any()",
+        HEARD,
+    ),
+    (
+        OUCH,
+        "a message that was received badly is believed",
+        "Mux(word.last, word.error, word.count != 8)",
+        "Mux(word.last, 0, word.count != 8)",
+        HEARD,
+    ),
+    (
+        OUCH,
+        "a replacement that died at once stays open",
+        'again.eq(types["U"] & told.dead)',
+        "again.eq(0)",
+        HEARD,
+    ),
+    (
+        QUOTES,
+        "an older locate goes on leading to its slot",
+        "hits[slot].eq(~said.gap & Mux(limit.en & together, pointed, same & ~pointed))",
+        "hits[slot].eq(~said.gap & ((limit.en & together & pointed) | same))",
+        BEST,
+    ),
+    (
+        QUOTES,
+        "one locate leads to two slots",
+        "follows.eq(pointed | (follows & ~(limit.en & older)))",
+        "follows.eq(pointed | follows)",
+        BEST,
+    ),
+    (
+        QUOTES,
+        "a gap makes nobody stale",
+        "stales.eq(was | Mux(told.gap, ~C(0, SLOTS), Mux(told.stale, hits, 0)))",
+        "stales.eq(was | Mux(told.stale, hits, 0))",
+        BEST,
+    ),
+    (
+        QUOTES,
+        "a limit leaves an old price",
+        "known[place].eq((known[place] & ~clears) | Mux(mine, hits, 0))",
+        "known[place].eq(known[place] | Mux(mine, hits, 0))",
+        BEST,
+    ),
+    (
+        QUOTES,
+        "a price that is not known is believed",
+        "Value.cast(said.best).eq(Mux(unknown, 0, best))",
+        "Value.cast(said.best).eq(best)",
+        BEST,
+    ),
+    (
+        MICROPRICE,
+        "lots that do not fit lose their highest bits",
+        "bid.eq(most(quote.bid_lots, LOTS_BITS))",
+        "bid.eq(quote.bid_lots)",
+        LEANS,
+    ),
+    (
+        MICROPRICE,
+        "a crossed quote is usable",
+        "good[1].eq(good[0] & ~spread[-1] & spread.any())",
+        "good[1].eq(good[0] & spread.any())",
+        LEANS,
+    ),
+    (
+        MICROPRICE,
+        "at the threshold nothing is signalled",
+        "far.eq((moved << THRESHOLD_FRACTION - 1) >= needed)",
+        "far.eq((moved << THRESHOLD_FRACTION - 1) > needed)",
+        LEANS,
+    ),
+    (
+        POLICY,
+        "a quote that waits is not replaced by a newer one",
+        "write.en.eq(self.quote_valid)",
+        "write.en.eq(self.quote_valid & ~(waits & came).any())",
+        NEWEST,
+    ),
+    (
+        POLICY,
+        "a refused intent is asked for again at once",
+        "known.new.eq(orders.cooled & ~number[FEW:].any())",
+        "known.new.eq(~number[FEW:].any())",
+        ASKED,
+    ),
+    (
+        POLICY,
+        "an order whose replacement is on its way is replaced again",
+        "known.busy.eq(orders.order.leaving | orders.order.next.any())",
+        "known.busy.eq(orders.order.leaving)",
+        ASKED,
+    ),
+    (
+        POLICY,
+        "it goes on quoting when the signal turns",
+        "leaves = ~known.trade | ~microprice.usable | turns",
+        "leaves = ~known.trade | ~microprice.usable",
+        ASKED,
+    ),
+    (
+        POLICY,
+        "what was executed is still asked to be moved",
+        "orders.written.left.eq(Mux(happened, meant.rest, order.left))",
+        "orders.written.left.eq(Mux(moved, meant.rest, order.left))",
+        ASKED,
+    ),
+    (
+        WORKING,
+        "a search ends one order too soon",
+        "left.eq(SLOTS - 1)",
+        "left.eq(SLOTS - 2)",
+        ASKED,
+    ),
+    (
+        WORKING,
+        "a cooldown never ends by itself",
+        "cooling.eq((cooling & ~self.over) | Mux(self.cool, mine, 0))",
+        "cooling.eq(cooling & ~self.over)",
+        ASKED,
+    ),
+]
