@@ -1,0 +1,1 @@
+"""Limits and best prices of each slot, and what they say of an order."""

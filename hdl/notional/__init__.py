@@ -1,0 +1,1 @@
+"""What orders are worth: price times shares, and the sum of all of them."""

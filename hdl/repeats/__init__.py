@@ -1,0 +1,1 @@
+"""Whether an order repeats one that left a short while ago."""

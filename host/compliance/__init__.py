@@ -1,0 +1,1 @@
+"""Rules that orders must keep, checked before they leave."""
