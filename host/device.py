@@ -9,6 +9,7 @@ import ctypes
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from tapeout.log import log
 
 ASKED = "asked for by name"
 READY = "ok"
+SIMULATED = "sim-card"
+CARDS = ("card", SIMULATED)  # feed handlers that tell book records, not messages
+DEVICES = "/sys/bus/pci/devices"
 
 
 @dataclass(frozen=True)
@@ -151,23 +155,43 @@ def choose_device(name: str | None = None) -> Device:
 
 @dataclass(frozen=True)
 class FeedDevice:
-    """What turns packets into records: "card", an RTL engine, or "twin", and why it was chosen."""
+    """What turns packets into records, "card" or another of `feeds`, and why it was chosen."""
 
     name: str
     why: str
 
 
+def card_place() -> str:
+    """Where the card is, as TAPEOUT_CARD says: "0000:01:00.0" or "/dev/uio0"; empty if unset."""
+    return os.environ.get("TAPEOUT_CARD", "")
+
+
+def _card() -> str:
+    place = card_place()
+    file = Path(place) if place.startswith("/") else Path(DEVICES, place, "resource0")
+    if not place:
+        return "no card: TAPEOUT_CARD names none"
+    if not file.exists():
+        return f"no card: {file} is not there"
+    return READY if os.access(file, os.R_OK | os.W_OK) else f"no card: {file} may not be opened"
+
+
 def feeds() -> dict[str, str]:
-    """Every feed handler and its state: the card, the gateware on each simulator, the CPU twin."""
+    """Every feed handler and its state.
+
+    The card; the same gateware simulated behind the card's registers and ring; each simulator that
+    can play it; the CPU twin.
+    """
     from tapeout.sim.engine import engines
 
-    return {"card": "no card: this version has no card driver yet", **engines(), "twin": READY}
+    known = engines()
+    return {"card": _card(), SIMULATED: known["verilator"], **known, "twin": READY}
 
 
 def choose_feed(name: str | None = None) -> FeedDevice:
     """The feed handler asked for, else the card, else the CPU twin.
 
-    The simulated gateware is exact but slow, so it is used only when asked for by name.
+    The simulated card and the simulated gateware are exact but slow: used only when asked for.
 
     Raises
     ------
@@ -176,6 +200,8 @@ def choose_feed(name: str | None = None) -> FeedDevice:
     """
     state = feeds()
     asked = name or os.environ.get("TAPEOUT_FEED")
+    if not asked and state["card"] == READY:
+        return FeedDevice("card", "fastest that answers")
     if not asked:
         return FeedDevice("twin", f"{state['card'].partition(':')[0]}; fastest that answers")
     if asked not in state:

@@ -24,9 +24,9 @@ FLOORS = [
     ["tapeout.service"],
     ["tapeout.web"],
     ["tapeout.walk"],
-    ["tapeout.factors", "tapeout.risk"],
+    ["tapeout.factors", "tapeout.risk", "tapeout.compliance"],
     ["tapeout.journal"],
-    ["tapeout.feed"],
+    ["tapeout.feed", "tapeout.card"],
     ["tapeout.market", "tapeout.prices", "tapeout.device", "tapeout.map"],
     ["tapeout.clock"],
     [

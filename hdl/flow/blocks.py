@@ -99,6 +99,41 @@ BLOCKS = {
         "tapeout.hdl.books.gateware:Books",
         examples.books,
     ),
+    "registers": Block(
+        "AXI4-Lite reads and writes in, settings of the card out",
+        "tapeout.hdl.registers.gateware:Registers",
+        examples.registers,
+    ),
+    "clock": Block(
+        "a rate and jumps in, nanoseconds out",
+        "tapeout.hdl.clock.gateware:Clock",
+        examples.clock,
+    ),
+    "ring": Block(
+        "book records in, AXI4 bursts into the host's memory out",
+        "tapeout.hdl.ring.gateware:Ring",
+        examples.ring,
+    ),
+    "pretrade": Block(
+        "orders that want to leave in, those that may out, and why the others may not",
+        "tapeout.hdl.pretrade.gateware:Gate",
+        examples.pretrade,
+    ),
+    "quotes": Block(
+        "book records in, best bids and offers out",
+        "tapeout.hdl.quotes.gateware:Quotes",
+        examples.quotes,
+    ),
+    "policy": Block(
+        "best bids and offers in, orders that want to leave out",
+        "tapeout.hdl.policy.gateware:Policy",
+        examples.policy,
+    ),
+    "ouch": Block(
+        "orders that may leave in, the words of OUCH messages out",
+        "tapeout.hdl.ouch.gateware:Encoder",
+        examples.ouch,
+    ),
     "feed_handler": Block(
         "the words of two Ethernet lines in, book records out: everything above, joined",
         "tapeout.hdl.top.gateware:FeedHandler",

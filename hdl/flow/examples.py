@@ -4,14 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tapeout.hdl.book.layout import Kind
+from tapeout.hdl.card.layout import REGISTERS
 from tapeout.hdl.itch.layout import RECORD, pack, words
 from tapeout.hdl.itch.model import decode, encode
 from tapeout.hdl.line.layout import Flag
 from tapeout.hdl.moldudp.model import frame as packet
 from tapeout.hdl.net.layout import beats
 from tapeout.hdl.orders.layout import CHANGE, ENTRY, OP, Action
+from tapeout.hdl.pretrade.layout import INTENT, QUOTE, SLOT_BITS
+from tapeout.hdl.registers.layout import ADDRESS, WHOLE, WRITE_DATA
 from tapeout.hdl.rgmii.layout import GIGABIT, PREAMBLE, START, STATUS
 from tapeout.hdl.subscription.layout import SUBSCRIBE
+from tapeout.hdl.top.layout import BOOK_RECORD, BookRecord
 
 
 class Example(NamedTuple):
@@ -155,6 +159,55 @@ def books() -> Example:
         first=16,
         cycles=24,
     )
+
+
+def registers() -> Example:
+    """The host lets the lines be, then reads who is there."""
+    control = [pack((REGISTERS["control"].at,), ADDRESS), pack((0, WHOLE), WRITE_DATA)]
+    asked = {"write_address": control[:1], "write_data": control[1:], "read_address": [0]}
+    return Example(asked, cycles=8)
+
+
+def clock() -> Example:
+    """At 156.25 MHz, with a jump of a microsecond."""
+    return Example(driven={"adjust": [1000], "adjusted": [0, 0, 0, 1, 0]})
+
+
+def ring() -> Example:
+    """A record comes and is written."""
+    settings = {"base": [0x1000], "index": [0x2000], "bits": [4]}
+    return Example({"i": [1]}, settings, {"depth": 4}, cycles=20)
+
+
+def pretrade() -> Example:
+    """An order, before any limit is set."""
+    return Example({"i": [pack((1, 0, 0, 1, 0, 100, PRICE), INTENT)]}, cycles=14)
+
+
+def quotes() -> Example:
+    """A slot follows a locate; two cycles later a record of it comes."""
+    limit = pack((1, 7, 1), {"slot": SLOT_BITS, "locate": 16, "en": 1})
+    added = BookRecord(kind=Kind.ADD, locate=7, best_price=PRICE, best_lots=100, levels=1)
+    return Example(
+        driven={
+            "limit": [0, limit, 0],
+            "record": [0, 0, 0, pack(added, BOOK_RECORD), 0],
+            "record_valid": [0, 0, 0, 1, 0],
+        }
+    )
+
+
+def policy() -> Example:
+    """A quote whose bid is nine times as large as its offer."""
+    leans = pack((1, PRICE, 900, PRICE + 100, 100, 0), QUOTE)
+    return Example(driven={"trade": [1], "quote": [0, leans, 0], "quote_valid": [0, 1, 0]})
+
+
+def ouch() -> Example:
+    """An order, and its cancel."""
+    symbol = int.from_bytes(b"HYDR    ") << sum(INTENT.values())
+    orders = [(1, 0, 0, 1, 0, 100, PRICE), (3, 0, 0, 2, 1, 0, 0)]
+    return Example({"i": [pack(order, INTENT) | symbol for order in orders]})
 
 
 def feed_handler() -> Example:

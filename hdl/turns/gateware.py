@@ -65,12 +65,13 @@ class Turns(wiring.Component):
         swept, empty = Signal(range(self.rows + SETTLE + 1)), Signal()
         ready, probe, enter = Signal(), Signal(), Signal()
         load = Signal(init=1, reset_less=True)  # whenever `ready`; a register of its own
+        spare = Signal()  # no replace is at work, and no sweep: for the scan, who is far
         taken = self.i.valid & ready
-        idle = ~(taken | probe | enter)
+        idle, replaces = ~(taken | probe | enter), self.i.payload.action == Action.REPLACE
         step, lane = Signal(STEP), Signal.like(self.lane, reset_less=True)
         m.d.comb += [
             self.i.ready.eq(ready),
-            self.scan_taken.eq(idle & empty),
+            self.scan_taken.eq(spare & ~taken),
             self.step.eq(step),
             self.lane.eq(lane),
         ]
@@ -78,7 +79,8 @@ class Turns(wiring.Component):
             m.d.sync += swept.eq(swept + 1)
         m.d.sync += [
             empty.eq(swept == self.rows + SETTLE),
-            probe.eq(taken & (self.i.payload.action == Action.REPLACE)),
+            probe.eq(taken & replaces),
+            spare.eq(empty & ~(taken & replaces) & ~probe),
             enter.eq(probe),
             ready.eq(idle & empty & ~self.hold),
             load.eq(idle),
@@ -91,8 +93,8 @@ class Turns(wiring.Component):
         other = Signal.like(lane.row, reset_less=True, name="other_row")
         with m.If(load):
             m.d.sync += other.eq(self._rows(self.i.payload.other))
-        spare = Mux(empty, self.scan_row, swept[: len(self.scan_row)]).replicate(BANKS)
-        wanted = Mux(probe | enter, other.as_value(), spare)
+        row = Mux(empty, self.scan_row, swept[: len(self.scan_row)]).replicate(BANKS)
+        wanted = Mux(probe | enter, other.as_value(), row)
         m.d.sync += lane.row.eq(Mux(taken, self._rows(self.i.payload.reference), wanted))
         return m
 

@@ -2,11 +2,31 @@
 
 import numpy as np
 
+from tapeout.device import ASKED, CARDS, FeedDevice, choose_feed
 from tapeout.errors import DeviceError, FeedError
 from tapeout.feed.recovery import Stretch
 from tapeout.hdl.itch.layout import Record, unpack, words
 from tapeout.kernels.tape.record import RECORD_DTYPE, Records
 from tapeout.sim.engine import play
+
+
+def choose(name: str | None = None) -> FeedDevice:
+    """The feed handler of a walk, which follows messages; a card tells book records.
+
+    Raises
+    ------
+    DeviceError
+        If one was asked for and cannot be used.
+    """
+    chosen = choose_feed(name)
+    if chosen.name not in CARDS:
+        return chosen
+    if chosen.why == ASKED:
+        raise DeviceError(
+            f"feed of a walk must tell messages; {chosen.name} tells book records:"
+            " tapeout card play shows them"
+        )
+    return FeedDevice("twin", f"a walk follows messages; {chosen.name} tells book records")
 
 
 def decode(stretch: Stretch, engine: str) -> Records:

@@ -110,10 +110,8 @@ def play(
     engine = engine or ("amaranth" if wave else _fastest())
     if wave and engine != "amaranth":
         raise DataError(f"wave must be played on amaranth; got {engine}")
-    sent = list(islice(_frames(Path(path)), frames))
-    line = Line()
-    met = dict.fromkeys(r.locate for frame in sent for r in line.read(frame) if r.type)
-    locates = _named(path, symbols) if symbols else [r for r in met if 0 < r < LOCATES][:MOST]
+    sent = list(islice(frames_of(Path(path)), frames))
+    locates, messages = listened(path, sent, symbols)
     advance = (progress or Silent()).stage("playing the gateware", len(sent))
     words = _out(engine, sent, locates, wave)
     advance(len(sent))
@@ -123,9 +121,19 @@ def play(
     pairs = zip(records, true, strict=False)
     agreed = next((k for k, (a, b) in enumerate(pairs) if not agrees(a, b)), None)
     return Played(
-        engine, len(sent), line.counts["messages"], records,
+        engine, len(sent), messages, records,
         min(len(records), len(true)) if agreed is None else agreed, len(true),
     )  # fmt: skip
+
+
+def listened(
+    path: str | Path, sent: Sequence[Frame], symbols: Sequence[str]
+) -> tuple[list[int], int]:
+    """The stock locates to listen to: of symbols, or the first met; and how many messages came."""
+    line = Line()
+    met = dict.fromkeys(r.locate for frame in sent for r in line.read(frame) if r.type)
+    found = named(path, symbols) if symbols else [r for r in met if 0 < r < LOCATES][:MOST]
+    return found, line.counts["messages"]
 
 
 def table(records: Sequence[BookRecord]) -> Iterator[str]:
@@ -149,8 +157,14 @@ def _fastest() -> str:
     return next((name for name, state in engines().items() if state == READY), "amaranth")
 
 
-def _named(path: str | Path, symbols: Sequence[str]) -> list[int]:
-    """The stock locates of symbols."""
+def named(path: str | Path, symbols: Sequence[str]) -> list[int]:
+    """The stock locates of symbols.
+
+    Raises
+    ------
+    DataError
+        If a symbol is not in the capture, its locate is too high, or there are too many.
+    """
     tape = Tape(Path(path), symbols=symbols)
     for _ in tape.stretches():
         pass
@@ -162,7 +176,7 @@ def _named(path: str | Path, symbols: Sequence[str]) -> list[int]:
     return found
 
 
-def _frames(path: Path) -> Iterator[Frame]:
+def frames_of(path: Path) -> Iterator[Frame]:
     """The frames of a capture, or those that would carry a file's bare messages."""
     with Source(path) as source:
         capture, number = Capture(source), 1

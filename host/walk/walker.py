@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tapeout.ahead import Ahead
-from tapeout.device import READY, choose_device, choose_feed
+from tapeout.device import READY, choose_device
 from tapeout.errors import DataError, DeviceError
 from tapeout.factors.catalogue import factor_panel
 from tapeout.factors.coefficient import information_coefficients
@@ -26,7 +26,7 @@ from tapeout.progress import Progress, Silent
 from tapeout.risk.covariance import covariance
 from tapeout.risk.var import value_at_risk
 from tapeout.sim.engine import engines
-from tapeout.walk.gateware import decode, must_agree
+from tapeout.walk.gateware import choose, decode, must_agree
 from tapeout.walk.result import Options, Step, Walk
 
 FEWEST_BARS = 20  # fewer returns say nothing about a covariance
@@ -74,7 +74,7 @@ class _Walker:
 
     def __init__(self, path: Path, options: Options, progress: Progress, tell: Tell) -> None:
         self.options, self.progress, self.tell = options, progress, tell
-        self.on, self.feed = choose_device(options.device), choose_feed(options.feed)
+        self.on, self.feed = choose_device(options.device), choose(options.feed)
         ahead = Ahead()
         wire()
         bars()

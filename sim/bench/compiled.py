@@ -60,7 +60,7 @@ class Model:
 
     Parameters
     ----------
-    component : wiring.Component
+    component : wiring.Component or Outline
         With one clock; its streams are members of its own.
     coverage : str, optional
         "line", "toggle" or "both": what each playing covers is written where `play` is told.
@@ -76,7 +76,7 @@ class Model:
     def __init__(
         self, component: Any, *, coverage: str | None = None, build: Path | None = None
     ) -> None:
-        self._library: Library = library(component, coverage, build)
+        self.library: Library = library(component, coverage, build)
 
     def play(
         self,
@@ -133,11 +133,11 @@ class Model:
         asked: bool = False,
     ) -> "Session":
         """One run from reset that is played piece by piece; parameters as for `play`."""
-        self._library.check({}, {}, settings or {})
-        bench = self._library.open(_state(seed), pause, calm(patience, pause), MOST_WORDS, asked)
-        self._library.set(bench, settings or {})
-        self._library.call("reset", bench)
-        return Session(self._library, bench, patience)
+        self.library.check({}, {}, settings or {})
+        bench = self.library.open(generator(seed), pause, calm(patience, pause), MOST_WORDS, asked)
+        self.library.set(bench, settings or {})
+        self.library.call("reset", bench)
+        return Session(self.library, bench, patience)
 
 
 class Session:
@@ -166,10 +166,10 @@ class Session:
 
         Cycles, in `due` as in what is told, count from the reset on.
         """
-        words = {name: rows.get(name, _none(one.width)) for name, one in self._library.inputs}
+        words = {name: rows.get(name, none(one.width)) for name, one in self._library.inputs}
         times = dict(due or {})
         self._library.check(rows, times, {})
-        self._library.call("again", self._bench, most(self._patience, _total(words)))
+        self._library.call("again", self._bench, most(self._patience, total(words)))
         keep = [
             self._library.feed(self._bench, name, words[name], times.get(name)) for name in words
         ]
@@ -194,7 +194,7 @@ class Session:
 
     def _breach(self, place: int) -> str:
         name, one = self._library.outputs[place]
-        held, now = _none(one.width, 1), _none(one.width, 1)
+        held, now = none(one.width, 1), none(one.width, 1)
         valid = self._library.call("breach", self._bench, place, held.ctypes.data, now.ctypes.data)
         (was,), (is_,) = unpacked(held), unpacked(now)
         given = int(self._library.call("given", self._bench, place))
@@ -209,7 +209,7 @@ class Session:
             inputs[name] = Words(sent[: taken.size], taken, taken)
         for place, (name, one) in enumerate(self._library.outputs):
             count = int(call("given", bench, place))
-            rows = _none(one.width, count)
+            rows = none(one.width, count)
             taken, shown = np.zeros((2, count), np.uint64)
             call("output", bench, place, rows.ctypes.data, taken.ctypes.data, shown.ctypes.data)
             outputs[name] = Words(rows, taken, shown)
@@ -229,14 +229,16 @@ def unpacked(rows: Rows) -> list[int]:
     return [int.from_bytes(raw[at : at + size], "little") for at in range(0, len(raw), size)]
 
 
-def _none(width: int, count: int = 0) -> Rows:
+def none(width: int, count: int = 0) -> Rows:
+    """Rows of zeros."""
     return np.zeros((count, stride(width)), np.uint32)
 
 
-def _total(words: Mapping[str, Rows]) -> int:
+def total(words: Mapping[str, Rows]) -> int:
+    """Words of all streams together."""
     return sum(len(rows) for rows in words.values())
 
 
-def _state(seed: int) -> ctypes.Array[ctypes.c_uint32]:
+def generator(seed: int) -> ctypes.Array[ctypes.c_uint32]:
     """Where `random.Random(seed)` starts, for the generator in the library."""
     return (ctypes.c_uint32 * 624)(*random.Random(seed).getstate()[1][:624])

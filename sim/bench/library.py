@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from tapeout.hdl.flow.gateware import Port, Stream, as_verilog, ports, streams
+from tapeout.hdl.flow.gateware import Port, Stream
 from tapeout.sim.bench import models
+from tapeout.sim.bench.outline import Outline, outlined
 from tapeout.sim.bench.simulators import READY, program, verilator, version
 
 DRIVER = Path(__file__).with_name("driver.cc")
@@ -125,30 +126,27 @@ class Library:
 
 
 def library(component: Any, coverage: str | None, build: Path | None) -> Library:
-    """Compile a component, or load what was compiled before."""
+    """Compile a component, or the outline of one; or load what was compiled before."""
     if (state := verilator()) != READY:
         raise RuntimeError(state)
     if coverage not in (None, *COVERAGE):
         raise RuntimeError(f"coverage must be one of {', '.join(COVERAGE)}; got {coverage!r}")
-    found = streams(component)
-    inside = {f"{name}__{part}" for name in found for part in ("payload", "valid", "ready")}
-    others = [port for port in ports(component) if port.name not in inside]
-    source = as_verilog(component)
+    outline = component if isinstance(component, Outline) else outlined(component)
 
     def make(folder: Path) -> None:
-        (folder / "top.sv").write_text(source)
-        (folder / "ports.h").write_text(_header(list(found.values()), others))
+        (folder / "top.sv").write_text(outline.source)
+        (folder / "ports.h").write_text(_header(outline.streams, outline.others))
         _compile(folder, coverage)
 
-    made_of = [version("verilator"), DRIVER.read_text(), str(coverage), source]
+    made_of = [version("verilator"), DRIVER.read_text(), str(coverage), outline.source]
     with models.kept(build, "compiled", made_of, make) as folder:
         file = ctypes.CDLL(str(folder / "model.so"))
     return Library(
-        type(component).__name__,
+        outline.kind,
         file,
-        [(name, one) for name, one in found.items() if one.flow == "in"],
-        [(name, one) for name, one in found.items() if one.flow == "out"],
-        others,
+        [(one.name, one) for one in outline.streams if one.flow == "in"],
+        [(one.name, one) for one in outline.streams if one.flow == "out"],
+        outline.others,
     )
 
 

@@ -14,6 +14,7 @@ from tapeout.errors import DeviceError
 def nothing_asked(monkeypatch):
     monkeypatch.delenv("TAPEOUT_DEVICE", raising=False)
     monkeypatch.delenv("TAPEOUT_FEED", raising=False)
+    monkeypatch.delenv("TAPEOUT_CARD", raising=False)
 
 
 @pytest.fixture
@@ -102,14 +103,50 @@ def test_it_works_with_no_cupy_installed(monkeypatch):
 
 def test_the_feed_is_the_twin_unless_asked():
     assert choose_feed() == module.FeedDevice("twin", "no card; fastest that answers")
-    assert list(feeds()) == ["card", "verilator", "icarus", "amaranth", "twin"]
+    assert list(feeds()) == ["card", "sim-card", "verilator", "icarus", "amaranth", "twin"]
+
+
+def test_a_card_is_where_the_environment_says_or_the_reason_stands_there(monkeypatch, tmp_path):
+    assert feeds()["card"] == "no card: TAPEOUT_CARD names none"
+    monkeypatch.setattr(module, "DEVICES", str(tmp_path))
+    monkeypatch.setenv("TAPEOUT_CARD", "0000:01:00.0")
+    registers = tmp_path / "0000:01:00.0" / "resource0"
+    assert feeds()["card"] == f"no card: {registers} is not there"
+    registers.parent.mkdir()
+    registers.write_bytes(bytes(4096))
+    assert feeds()["card"] == READY
+    assert choose_feed() == module.FeedDevice("card", "fastest that answers")
+    monkeypatch.setenv("TAPEOUT_CARD", str(tmp_path / "uio0"))
+    assert feeds()["card"] == f"no card: {tmp_path / 'uio0'} is not there"
+
+
+def test_a_simulated_card_is_ready_where_verilator_is_and_used_only_if_asked_for(monkeypatch):
+    from tapeout.sim import engine
+
+    monkeypatch.setattr(engine, "engines", lambda: {"verilator": "no compiler"})
+    assert feeds()["sim-card"] == "no compiler"
+    with pytest.raises(DeviceError, match=r"feed 'sim-card' was asked for but .*: no compiler"):
+        choose_feed("sim-card")
+    monkeypatch.setattr(engine, "engines", lambda: {"verilator": READY})
+    assert choose_feed("sim-card").why == "asked for by name"
+    assert choose_feed().name == "twin"
+
+
+def test_a_walk_follows_messages_so_a_card_asked_for_is_refused(monkeypatch):
+    from tapeout.walk.gateware import choose
+
+    monkeypatch.setattr(module, "_card", lambda: READY)
+    with pytest.raises(DeviceError, match="feed of a walk must tell messages; card tells book"):
+        choose("card")
+    assert choose().name == "twin"
+    assert choose().why == "a walk follows messages; card tells book records"
 
 
 def test_a_feed_asked_for_is_used_or_refused(monkeypatch):
     assert choose_feed("twin").why == "asked for by name"
     with pytest.raises(DeviceError, match="feed 'card' was asked for but cannot be used: no card"):
         choose_feed("card")
-    with pytest.raises(DeviceError, match=r"feed must be one of card, verilator, .*; got 'asic'"):
+    with pytest.raises(DeviceError, match=r"feed must be one of card, sim-card, .*; got 'asic'"):
         choose_feed("asic")
     monkeypatch.setenv("TAPEOUT_FEED", "card")
     with pytest.raises(DeviceError, match="feed 'card' was asked for"):
