@@ -112,7 +112,7 @@ class SimulatedDay:
         with path.open("wb") as out:
             sender = _Sender(out, self.symbols)
             sender.send_messages(itch.opening(self.symbols, PRE_OPEN_NS), PRE_OPEN_NS)
-            self._open_books(sender)
+            sender.send(self.opening_orders(), plant=False)
             sender.send_messages([itch.system_event("Q", OPEN_NS)], OPEN_NS)
             for first in range(0, self.events, EVENTS):
                 count = min(EVENTS, self.events - first)
@@ -126,14 +126,18 @@ class SimulatedDay:
             self.symbols, self.books, quote, tap.sequence - 1, tap.packets, sender.planted
         )
 
-    def _open_books(self, sender: "_Sender") -> None:
-        """Orders that rest before the market opens."""
+    def opening_orders(self) -> Records:
+        """What the exchange says to the orders that rest before the market opens."""
         n = len(self.symbols)
         instruments = np.tile(np.arange(n), OPENING_ORDERS)
         words = draws.words(self.seed, _ORDER_STREAM, instruments.size, 2)
         words[:, 0] &= np.uint64(1 << 10)  # an add, on either side, by no informed trader
         times = PRE_OPEN_NS + 1_000_000 * np.arange(1, instruments.size + 1)
-        sender.send(self._played(times, instruments, words), plant=False)
+        return self.played(times, instruments, words)
+
+    def move(self, by: Ints) -> None:
+        """Fair values rise from now on by so many 1/1,000 cent, (N,)."""
+        self._day.fair[...] += by
 
     def _block(self, first: int, count: int) -> Records:
         """The next `count` events: when, for which instrument, and what comes of them."""
@@ -148,10 +152,10 @@ class SimulatedDay:
         fresh = starts | (words[:, 3] >> np.uint64(60) < 8)
         drawn = self._choice[(words[:, 4] % np.uint64(self._choice.size)).astype(np.int64)]
         instruments = drawn[np.maximum.accumulate(np.where(fresh, numbers, 0))]
-        return self._played(times, instruments, words[:, :2])
+        return self.played(times, instruments, words[:, :2])
 
-    def _played(self, times: Ints, instruments: Ints, words: draws.Words) -> Records:
-        """What the exchange says to these events."""
+    def played(self, times: Ints, instruments: Ints, words: draws.Words) -> Records:
+        """What the exchange says to (E,) events: at `times`, in `instruments`, driven by (E, 2)."""
         parts, at = [], 0
         while at < times.size:
             out = np.zeros(2 * times.size + flow.MOST_ROWS + flow.MOST_FILLS, RECORD_DTYPE)
