@@ -32,6 +32,7 @@ _HOME = {
     "digest": "tapeout.journal.replay",
     "feeds": "tapeout.device",
     "events": "tapeout.feed.replay",
+    "loop": "tapeout.walk.loop",
     "message_batches": "tapeout.feed.messages",
     "messages": "tapeout.feed.messages",
     "quotes": "tapeout.journal.outputs",

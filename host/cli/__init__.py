@@ -7,7 +7,7 @@ from typing import NoReturn
 
 # isort: off
 from tapeout.cli import jobs, tables, house  # noqa: F401  (registered in this order)
-from tapeout.cli import messages, streams, tape, simulate, hdl, card  # noqa: F401
+from tapeout.cli import messages, streams, tape, simulate, hdl, card, loop  # noqa: F401
 
 # isort: on
 from tapeout.cli.app import app

@@ -1,13 +1,15 @@
 """The closed loop: a simulated exchange, the card, its policy and gate, and back, in lockstep."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from tapeout.card.driver import Card
+from tapeout.card.transport import Transport
 from tapeout.errors import DataError, DeviceError
 from tapeout.hdl.line.model import Frame
 from tapeout.hdl.moldudp.model import frame as packet
@@ -31,6 +33,25 @@ LIMITS = {
 GATE = {
     "max_gross": 1_000_000, "rate_cycles": 1_500, "rate_burst": 20, "repeat_cycles": 2_000,
 }  # fmt: skip
+
+
+class Stepped(Transport, Protocol):
+    """A card whose clock moves when it is told to: see `tapeout.sim.card.lockstep.Lockstep`."""
+
+    @property
+    def cycle(self) -> int:
+        """Cycles since power-up."""
+
+    def wire(
+        self, line: str, frames: Sequence[Frame], due: Sequence[int] | None = None
+    ) -> list[int]:
+        """Frames on a line; the cycle that each begins in."""
+
+    def step(self, until: int) -> Sequence[tuple[int, int, bytes]]:
+        """Go on to a cycle; first and last cycle of each message that left, and the message."""
+
+    def report(self, messages: Sequence[bytes], due: Sequence[int]) -> None:
+        """The exchange's messages, none before its cycle."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +110,7 @@ def loop(
     gap_ns: int = 1_000,
     seed: int = 1,
     kill_at: float | None = None,
+    card: Callable[[], Stepped] | None = None,
     progress: Progress | None = None,
 ) -> Looped:
     """Let the card trade against a simulated exchange.
@@ -105,12 +127,15 @@ def loop(
         All that is random comes from it.
     kill_at : float, optional
         Milliseconds after which the kill switch is thrown.
+    card : callable, optional
+        Makes the card: the simulated one in this process, if none is given.
 
     Raises
     ------
     DataError
         "milliseconds must be above 0; got 0"
         "instruments must be 1 to 16; got 20"
+        "gap_ns must be 1 or more; got 0"
     DeviceError
         If Verilator is not here.
     """
@@ -118,22 +143,31 @@ def loop(
         raise DataError(f"milliseconds must be above 0; got {milliseconds:g}")
     if not 1 <= instruments <= SLOTS:
         raise DataError(f"instruments must be 1 to {SLOTS}; got {instruments}")
+    if gap_ns < 1:
+        raise DataError(f"gap_ns must be 1 or more; got {gap_ns}")
     try:
-        return _Loop(instruments, gap_ns, seed).play(
+        return _Loop(card or _simulated, instruments, gap_ns, seed).play(
             milliseconds, kill_at, (progress or Silent()).stage("trading", milliseconds)
         )
     except RuntimeError as reason:
         raise DeviceError(str(reason)) from None
 
 
+def _simulated() -> Stepped:
+    from tapeout.sim.card.lockstep import Lockstep
+
+    return Lockstep()
+
+
 class _Loop:
     """Exchange and card, and what is on the way between them."""
 
-    def __init__(self, instruments: int, gap_ns: int, seed: int) -> None:
-        from tapeout.sim.card.lockstep import Lockstep
+    def __init__(
+        self, card: Callable[[], Stepped], instruments: int, gap_ns: int, seed: int
+    ) -> None:
         from tapeout.sim.exchange.venue import Venue
 
-        self._board, self._venue = Lockstep(), Venue(seed, instruments, gap_ns)
+        self._board, self._venue = card(), Venue(seed, instruments, gap_ns)
         self._card, self._ledger, self._sent = Card(self._board, bits=BITS), Ledger(), 0
         self._hz = self._card.identity.clock_hz
 
@@ -157,10 +191,9 @@ class _Loop:
             said = venue.play(until_ns, came)
             self._send(said.packets, begin, opened)
             self._report(said.reports, begin, opened)
-            for left in board.step(until):
-                when = opened + self._ns(left.last - begin) + AWAY_NS
-                on_the_way.append((when, left.message))
-                self._ledger.left(left.first, left.message)
+            for first, last, message in board.step(until):
+                on_the_way.append((opened + self._ns(last - begin) + AWAY_NS, message))
+                self._ledger.left(first, message)
             self._ledger.take(card.records())
             advance((until - at) * 1_000 / self._hz)
         return self._told(board.cycle - begin)
@@ -208,7 +241,7 @@ class _Loop:
             ends = HEADERS + np.cumsum([LENGTH + len(one) for one in messages])
             lasts.append(((ends - 1) // 8).tolist())
         number = self._sent - sum(map(len, lasts))
-        for begin, words in zip(self._board.wire("a", frames, due) or [], lasts, strict=True):
+        for begin, words in zip(self._board.wire("a", frames, due), lasts, strict=True):
             for word in words:
                 number += 1
                 self._ledger.ends[number] = begin + word
