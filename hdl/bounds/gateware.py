@@ -18,6 +18,15 @@ Found = data.StructLayout(
 )
 
 
+def above(one, other):
+    """Whether an unsigned number is above another: the borrow of their difference.
+
+    That is a carry chain; of a comparison tools make a tree of tables, which has longer wires.
+    """
+    size = max(len(one), len(other))
+    return (other - one)[size]
+
+
 class Bounds(wiring.Component):
     """Keeps limits and quotes by slot, in LUT RAM, and judges one order at a time.
 
@@ -61,14 +70,15 @@ class Bounds(wiring.Component):
         ]
         low, high = Signal(32, reset_less=True), Signal(32, reset_less=True)
         edge, nothing = Signal(33, reset_less=True), Signal()
+        most = Cat(C(0, NOTIONAL_BITS), limits.max_notional)
         m.d.sync += [
             low.eq(Mux(self.side, self.price, reference)),
             high.eq(Mux(self.side, reference, self.price)),
             edge.eq(low + limits.collar),
             nothing.eq(~there),
-            self.found.collar.eq(nothing | (high > edge)),
-            self.found.size.eq(self.shares > limits.max_shares),
-            self.found.notional.eq(self.product > Cat(C(0, NOTIONAL_BITS), limits.max_notional)),
+            self.found.collar.eq(nothing | above(high, edge)),
+            self.found.size.eq(above(self.shares, limits.max_shares)),
+            self.found.notional.eq(above(self.product, most)),
         ]
         m.d.comb += [
             self.found.restricted.eq(limits.restricted),

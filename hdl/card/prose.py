@@ -66,7 +66,7 @@ for name, value in [
     ("ring_consumer", 0), ("ring_bits", 10),
     ("filter_port", 1 << 16 | 26400), ("filter_group", 0xE9360C6F), ("filter_group_enable", 1),
     ("listen", 1 << 24 | 0 << 16 | 7), ("errors", 0x3F), ("control", 0b0111),
-]:
+]:  # fmt: skip
     write(name, value)
 assert card.setting("ring_base") == 0x1_4000_0000
 assert ("listen", 1 << 24 | 7) in card.done  # instrument 0 is stock locate 7
@@ -173,6 +173,11 @@ the ring with the first reason that applies, and lets only what it accepts out, 
 `orders`. After power-up it is closed: `kill` is 1 and every limit 0. Set `kill` before a reset,
 and write the limits anew after it.
 
+An exchange wants the numbers of one OUCH port to rise strictly. The policy's count from 1, the
+host's must have their top bit set: to trade with both on a real session, give each a port of its
+own. An order that was to replace one that is gone is ignored by the exchange, which does not say
+so; the gate takes it for gone, too.
+
 Prices are ticks of 1/10,000 dollar. Notionals are ticks times shares in units of {unit:,}
 ({dollars} dollars). Limits of one slot of {slots} stand in `limit_...`; a write of the slot to
 `limit_write` gives it all of them at once. Named after the controls they support (Commission
@@ -190,7 +195,7 @@ BOARDS = """
   which installs scapy (GPL-2.0), and no such package is a dependency here.
 * Proved, to a bounded depth: bursts stay in the ring, off what is not read, and as long as their
   address says; what is offered stands (`tests/hdl/formal/test_ring.py`).
-* The clock rate on a part has not been measured for the window and the ring.
+* The clock rate on a part has been measured for the parts alone, not for the card as a whole.
 """
 
 STEPS = (

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from amaranth.hdl import Mux, Value, ValueLike
+from amaranth.hdl import C, Cat, Mux, Value, ValueLike
 
 
 def any_of(words: Iterable[ValueLike]) -> Value:
@@ -12,6 +12,11 @@ def any_of(words: Iterable[ValueLike]) -> Value:
         pairs = [one | other for one, other in zip(rest[::2], rest[1::2], strict=False)]
         rest = pairs + rest[2 * len(pairs) :]
     return rest[0]
+
+
+def first_of(bits: Value) -> Value:
+    """The lowest of the bits that are set, or none; no carry goes through them."""
+    return Cat(bit & ~Cat(C(0, 1), bits[:place]).any() for place, bit in enumerate(bits))
 
 
 def chosen(bits: Iterable[ValueLike], words: Iterable[ValueLike]) -> Value:

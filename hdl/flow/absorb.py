@@ -16,7 +16,8 @@ def absorb(netlist: dict[str, Any], top: str = "top") -> int:
     """Move them, in a netlist of Yosys' JSON; how many block RAMs took theirs.
 
     A block RAM takes them if each of its outputs that is used leads to one register and to nothing
-    else, and these have its clock, no enable and no reset.
+    else, and these have its clock, no enable and no reset. Where it reads and writes through one
+    port, that is the only one with a clock.
     """
     module = netlist["modules"][top]
     cells: Cells = module["cells"]
@@ -63,11 +64,17 @@ def _registers(ram: dict[str, Any], cells: Cells, sinks: Sinks) -> dict[str, str
     return found
 
 
+def _clock(ram: dict[str, Any]) -> list[Any]:
+    """The clock that words leave with."""
+    other, found = ram["connections"].get("CLKA", ["0"]), ram["connections"]["CLKB"]
+    return list(other if isinstance(found[0], str) else found)
+
+
 def _plain(cell: dict[str, Any], ram: dict[str, Any]) -> bool:
     """Whether a cell is a register that takes its input in every cycle of the block RAM's clock."""
     return bool(
         cell["type"] == "TRELLIS_FF"
         and cell["parameters"]["CEMUX"].strip() == "1"
         and cell["connections"].get("LSR", ["0"]) == ["0"]
-        and cell["connections"]["CLK"] == ram["connections"]["CLKB"]
+        and cell["connections"]["CLK"] == _clock(ram)
     )

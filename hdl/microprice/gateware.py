@@ -4,6 +4,7 @@ from amaranth import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from tapeout.hdl.bounds.gateware import above
 from tapeout.hdl.policy.layout import (
     LOTS_BITS,
     SPREAD_BITS,
@@ -19,6 +20,11 @@ LATENCY = 4
 def most(value, bits):
     """A number as far as it fits so many bits."""
     return Mux(value[bits:].any(), C((1 << bits) - 1, bits), value[:bits])
+
+
+def some_of(word):
+    """Which bytes of a word are not zero."""
+    return Cat(word[at : at + 8].any() for at in range(0, len(word), 8))
 
 
 class Microprice(wiring.Component):
@@ -58,30 +64,32 @@ class Microprice(wiring.Component):
         spread, wide = register("spread", 33), register("wide", SPREAD_BITS)
         apart, both = register("apart", LOTS_BITS), register("both", LOTS_BITS + 1)
         leans = [register(f"leans{k}", 2) for k in range(2)]  # more is bid, more is offered
-        good = [register(f"good{k}", 1) for k in range(3)]
+        some, apart_by, there = register("some", 13), register("apart_by", 5), register("there", 1)
+        good = register("good", 1)
         moved, needed = register("moved", SPREAD_BITS + LOTS_BITS), register("needed", 36)
-        there = quote.bid.any() & quote.bid_lots.any() & quote.ask_lots.any() & ~quote.stale
+        words = (quote.bid, quote.bid_lots, quote.ask_lots)
         below = ask - bid
         m.d.sync += [
             bid.eq(most(quote.bid_lots, LOTS_BITS)),
             ask.eq(most(quote.ask_lots, LOTS_BITS)),
             spread.eq(quote.ask - quote.bid),
-            good[0].eq(there),
+            some.eq(Cat(*(some_of(word) for word in words), ~quote.stale)),
             wide.eq(most(spread[:32], SPREAD_BITS)),
             apart.eq(Mux(below[-1], bid - ask, below)),
             both.eq(bid + ask),
             leans[0].eq(Cat(below[-1], ~below[-1] & (bid != ask))),
-            good[1].eq(good[0] & ~spread[-1] & spread.any()),
+            there.eq(Cat(some[at : at + 4].any() for at in (0, 4, 8)).all() & some[12]),
+            apart_by.eq(Cat(some_of(spread[:32]), spread[-1])),
             moved.eq(wide * apart),
             needed.eq(self.threshold * both),
             leans[1].eq(leans[0]),
-            good[2].eq(good[1]),
+            good.eq(there & apart_by[:4].any() & ~apart_by[4]),
         ]
         far = Signal()
-        m.d.comb += far.eq((moved << THRESHOLD_FRACTION - 1) >= needed)
+        m.d.comb += far.eq(~above(needed, moved << THRESHOLD_FRACTION - 1))
         m.d.sync += [
-            self.usable.eq(good[2]),
-            self.buy.eq(good[2] & far & leans[1][0]),
-            self.sell.eq(good[2] & far & leans[1][1]),
+            self.usable.eq(good),
+            self.buy.eq(good & far & leans[1][0]),
+            self.sell.eq(good & far & leans[1][1]),
         ]
         return m

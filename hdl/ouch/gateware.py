@@ -52,6 +52,9 @@ class Encoder(wiring.Component):
     takes w cycles (6 of an enter, 5 of a replace, 2 of a cancel); the next intent is taken with the
     last of them.
 
+    Numbers go out as they come in. An exchange wants those of one port to rise strictly: the orders
+    of two that number theirs, as host and policy do, need two ports.
+
     Members
     -------
     i : In(stream of {intent: `INTENT`, symbol: 64})

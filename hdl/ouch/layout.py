@@ -1,13 +1,17 @@
 """What crosses the pins: the OUCH 5.0 messages on the wire, those that this house sends or reads.
 
 Nasdaq OUCH 5.0, chapters 2 (inbound) and 3 (outbound). All integers are big-endian; text is padded
-with blanks on the right; a price is in ticks of 1/10,000 dollar, in eight bytes. The tables agree,
-length by length, with three independent descriptions: Open Markets Initiative's C structs of
-version 5.0, the Rust crate `ouch_model`, and golden vectors of revision 1.05 in a public
-repository. The one difference: since 2023 cancel (X), canceled (C) and rejected (J) may end in an
-appendage, which only an order that asked for one with `UserRefIdx` gets. None here does.
+with blanks on the right; a price is in ticks of 1/10,000 dollar, in eight bytes. The tables were
+held to three independent descriptions: Open Markets Initiative's C structs of version 5.0, the Rust
+crate `ouch_model`, and golden vectors of revision 1.05 in a public repository. They agree in every
+length but that of canceled (C), which has one more field in one of them: here it is as in the other
+two. Since 2023 cancel (X), canceled (C) and rejected (J) may end in an appendage, which only an
+order that asked for one with `UserRefIdx` gets. None here does.
 
 Not confirmed: whether the quantity of a replace counts shares that were executed before.
+
+Numbers (`UserRefNum`) must rise strictly on a port. An order that is to replace one that is not
+live is ignored, and nothing is said of it.
 """
 
 from typing import NamedTuple

@@ -4,6 +4,8 @@ from amaranth import *
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from tapeout.hdl.alike.gateware import alike
+from tapeout.hdl.lineup.gateware import Lineup
 from tapeout.hdl.microprice.gateware import LATENCY, Microprice
 from tapeout.hdl.policy.layout import COOLDOWN_BITS, DEFAULTS, MOST_NUMBERS, THRESHOLD_BITS
 from tapeout.hdl.pretrade.layout import (
@@ -32,8 +34,12 @@ Decision = data.StructLayout(DECISION)
 Report = data.StructLayout(REPORT)
 FEW = MOST_NUMBERS.bit_length() - 1
 
-#: What an evaluation knows of its slot; `new`: something new may be asked for.
-Known = data.StructLayout(dict.fromkeys(("there", "busy", "trade", "cooled", "moved", "new"), 1))
+#: What an evaluation knows of its slot; `few`: numbers are left.
+Known = data.StructLayout(
+    dict.fromkeys(("there", "busy", "trade", "cooling", "cooled", "moved", "few"), 1)
+)
+#: What it may ask for, whatever the microprice is.
+May = data.StructLayout({"enter": 1, "move": 1, "cancel": 1})
 #: What an evaluation asks for: at most one of these.
 Asks = data.StructLayout({"enters": 1, "moves": 1, "cancels": 1})
 APPLIED = ("refused", "moved", "gone", "happened")  # what a report does to an order
@@ -99,32 +105,27 @@ class Policy(wiring.Component):
         m.submodules.orders = orders = Orders()
         m.submodules.search = search = Search()
         wiring.connect(m, wiring.flipped(self.report), search.i)
-        slot, order, waits = Signal(SLOT_BITS), Signal(Order, reset_less=True), Signal(SLOTS)
-        picked, sets = self._pick(m, waits, slot, orders)
-        m.d.comb += [
-            orders.slot.eq(slot),
-            orders.cooldown.eq(self.cooldown),
-            search.look.eq(orders.look),
-            self.told.eq(search.report),
-        ]
+        m.submodules.lineup = lineup = Lineup()
+        slot, order = Signal(SLOT_BITS), Signal(Order, reset_less=True)
+        sets = self._wait(m, lineup, slot, orders)
+        m.d.comb += [orders.slot.eq(slot), orders.cooldown.eq(self.cooldown)]
+        m.d.comb += [search.look.eq(orders.look), self.told.eq(search.report)]
         with m.FSM():
             with m.State("IDLE"):
-                m.d.sync += slot.eq(Mux(picked.any(), place_of(picked), self.quote.slot))
+                m.d.sync += slot.eq(Mux(lineup.some, place_of(lineup.next), self.quote.slot))
                 with m.If(search.found):
                     m.d.sync += slot.eq(search.slot)
                     m.next = "FETCH"
-                with m.Elif(picked.any() | self.quote_valid):
+                with m.Elif(lineup.some | self.quote_valid):
                     m.next = "READ"
             number = self._evaluate(m, slot, order, orders)
             self._settle(m, number, order, orders)
             self._apply(m, order, orders, search, sets)
         return m
 
-    def _pick(self, m, waits, slot, orders):
-        """Slots that wait take turns: the next one, one bit a slot, as of a cycle ago."""
-        picked, behind, sets = Signal(SLOTS), Signal(SLOTS), Signal(SLOTS)
-        quoted, traded, new = Signal(SLOTS), Signal(), Signal()
-        ahead = waits & behind
+    def _wait(self, m, lineup, slot, orders):
+        """Which slots wait to be evaluated: those that a report sets, too."""
+        sets, quoted, traded, new = Signal(SLOTS), Signal(SLOTS), Signal(), Signal()
         m.submodules.quotes = ram = memory.Memory(
             shape=Quote, depth=SLOTS, init=[], attrs={"ram_style": "distributed"}
         )
@@ -140,24 +141,17 @@ class Policy(wiring.Component):
             self.seen.stale.eq(read.data.stale | ~(quoted & bit_of(slot)).any()),
             self.traded.eq(self.trade),
             new.eq(traded != self.trade),
+            lineup.done.eq(Mux(self.evaluated, bit_of(slot), 0)),
+            lineup.comes.eq(came | sets | orders.over | Mux(new, quoted, 0)),
         ]
-        m.d.sync += [
-            traded.eq(self.trade),
-            quoted.eq(quoted | came),
-            picked.eq(Mux(ahead.any(), ahead & -ahead, waits & -waits)),
-            waits.eq(
-                (waits & ~Mux(self.evaluated, bit_of(slot), 0))
-                | came | sets | orders.over | Mux(new, quoted, 0)
-            ),
-        ]  # fmt: skip
-        with m.If(self.evaluated):
-            m.d.sync += behind.eq(~(bit_of(slot) | (bit_of(slot) - 1)))
-        return picked, sets
+        m.d.sync += [traded.eq(self.trade), quoted.eq(quoted | came)]
+        return sets
 
     def _evaluate(self, m, slot, order, orders):
         """Read what is known of the slot, wait for the microprice, judge; the next number."""
         m.submodules.microprice = microprice = Microprice()
-        known, number, after = Signal(Known), Signal(32, init=1), Signal(range(LATENCY))
+        number, after = Signal(32, init=1), Signal(range(LATENCY))
+        known, may = Signal(Known), Signal(May)
         bid, ask, price = (
             Signal(32, name=name, reset_less=True) for name in ("bid", "ask", "best")
         )
@@ -178,21 +172,21 @@ class Policy(wiring.Component):
             ]
             m.next = "MEASURE"
         with m.State("MEASURE"):
-            m.d.sync += [after.eq(after - 1), known.moved.eq(price != order.price)]
+            m.d.sync += [
+                after.eq(after - 1),
+                known.moved.eq(~alike(m, price, order.price, "moved")),
+                *self._may(may, known, order),
+            ]
             with m.If(after == 0):
                 m.next = "JUDGE"
         with m.State("JUDGE"):
-            asks = self._judge(m, known, microprice, order)
-            new = Mux(microprice.sell, ask, bid)
-            m.d.sync += [
-                self.o.payload.number.eq(number),
-                self.o.payload.price.eq(
-                    Mux(~known.there, new, Mux(asks.cancels, order.price, price))
-                ),
-                self.o.valid.eq(asks.as_value().any()),
-            ]
+            asks = self._judge(m, known, may, microprice, order)
+            any_, out = asks.as_value().any(), self.o.payload
+            entered, kept = Mux(microprice.sell, ask, bid), Mux(asks.cancels, order.price, price)
+            m.d.sync += [out.number.eq(number), self.o.valid.eq(any_)]
+            m.d.sync += out.price.eq(Mux(known.there, kept, entered))
             m.next = "IDLE"
-            with m.If(asks.as_value().any()):
+            with m.If(any_):
                 m.next = "OFFER"
         return number
 
@@ -202,20 +196,30 @@ class Policy(wiring.Component):
             known.there.eq(orders.there),
             known.busy.eq(orders.order.leaving | orders.order.next.any()),
             known.trade.eq(self.trade),
+            known.cooling.eq(orders.cooling),
             known.cooled.eq(orders.cooled),
-            known.new.eq(orders.cooled & ~number[FEW:].any()),
+            known.few.eq(~number[FEW:].any()),
         ]
 
-    def _judge(self, m, known, microprice, order):
+    def _may(self, may, known, order):
+        """What may be asked for, a cycle before the microprice is there."""
+        cooled, idle = ~known.cooling | known.cooled, known.there & ~known.busy
+        return [
+            may.enter.eq(~known.there & known.trade & cooled & known.few),
+            may.move.eq(idle & known.moved & cooled & known.few),
+            may.cancel.eq(idle & (cooled | ~order.muted)),
+        ]
+
+    def _judge(self, m, known, may, microprice, order):
         """What is asked for, if anything."""
-        asks, idle, out = Signal(Asks), known.there & ~known.busy, self.o.payload
+        asks, out = Signal(Asks), self.o.payload
         turns = Mux(order.side, microprice.buy, microprice.sell)
         leaves = ~known.trade | ~microprice.usable | turns
         signal = microprice.buy | microprice.sell
         m.d.comb += [
-            asks.enters.eq(~known.there & known.trade & known.new & signal),
-            asks.moves.eq(idle & ~leaves & known.moved & known.new),
-            asks.cancels.eq(idle & leaves & (known.cooled | ~order.muted)),
+            asks.enters.eq(may.enter & signal),
+            asks.moves.eq(may.move & ~leaves),
+            asks.cancels.eq(may.cancel & leaves),
         ]
         m.d.sync += [
             out.action.eq(Cat(asks.enters | asks.cancels, asks.moves | asks.cancels)),
@@ -228,7 +232,8 @@ class Policy(wiring.Component):
     def _settle(self, m, number, order, orders):
         """Offer the intent, wait for the decision about it, write what became of it."""
         asked, said, valid = self.o.payload, Signal(Decision, reset_less=True), Signal()
-        m.d.sync += [said.eq(self.decision), valid.eq(self.decision_valid)]
+        mine = alike(m, self.decision.number, asked.number, "said")
+        m.d.sync += [said.eq(self.decision), valid.eq(self.decision_valid & mine)]
         enters, moves, cancels = (asked.action == action for action in Action)
         refused = said.reason != Reason.ACCEPTED
         gone = refused & (enters | (said.reason == Reason.UNKNOWN))
@@ -243,7 +248,7 @@ class Policy(wiring.Component):
         with m.State("OFFER"), m.If(self.o.ready):
             m.d.sync += [self.o.valid.eq(0), number.eq(number + 1)]
             m.next = "WAIT"
-        with m.State("WAIT"), m.If(valid & (said.number == asked.number)):
+        with m.State("WAIT"), m.If(valid):
             m.d.comb += [
                 self.settled.eq(1),
                 orders.written.eq(written),
@@ -269,7 +274,7 @@ class Policy(wiring.Component):
             m.d.sync += [order.eq(orders.order), there.eq(orders.there)]
             m.next = "MATCH"
         with m.State("MATCH"):
-            m.d.sync += meaning(meant, order, there, report)
+            m.d.sync += meaning(m, meant, order, there, report, search.key)
             m.next = "APPLY"
         with m.State("APPLY"):
             m.d.comb += [

@@ -52,6 +52,9 @@ def signal(quote: Quote, threshold: int) -> int | None:
 class Policy:
     """At most one working order a slot.
 
+    Its replacement is part of it: an order that is gone by execution, or because it left, takes
+    along the one that was to replace it, as the exchange ignores that, and never says so.
+
     Parameters
     ----------
     threshold : int

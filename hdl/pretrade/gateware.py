@@ -4,9 +4,9 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from tapeout.hdl.bounds.gateware import Bounds, Quote, SlotLimits
+from tapeout.hdl.bounds.gateware import Bounds, Quote, SlotLimits, above
 from tapeout.hdl.bucket.gateware import Bucket
-from tapeout.hdl.choice.gateware import chosen
+from tapeout.hdl.choice.gateware import chosen, first_of
 from tapeout.hdl.notional.gateware import LATENCY as PRODUCT
 from tapeout.hdl.notional.gateware import Notional
 from tapeout.hdl.pretrade.layout import (
@@ -39,7 +39,12 @@ class Gate(wiring.Component):
     """Judges one order at a time, as `tapeout.hdl.pretrade.model` says.
 
     Latency is nine cycles from an intent to its decision, whatever it is, and a decision can be
-    made every tenth; a report takes nine cycles. None is begun before both outputs are empty.
+    made every tenth; a report takes nine cycles, and nine more for each order that waits to replace
+    one that is gone with it, as the exchange ignores that one, and never says so. No decision is
+    begun before both outputs are empty.
+
+    Numbers are compared for being alike only. An exchange wants those of one port to rise strictly:
+    where two number their orders, as host and policy do, each needs a port of its own.
 
     `now` of the model is the cycle in which the intent is taken. Limits of a slot that came up to
     that cycle count, and quotes that came before it; limits of all orders count up to six cycles
@@ -95,7 +100,7 @@ class Gate(wiring.Component):
         m.submodules.resting = resting = Resting(self._name_bits)
         m.submodules.bounds = bounds = Bounds()
         m.submodules.repeats = repeats = Repeats()
-        job, step, came = self._take(m)
+        job, step, came = self._take(m, resting)
         over, product = self._gross(m, job, step, resting)
         m.d.comb += [
             resting.job.eq(job),
@@ -119,23 +124,35 @@ class Gate(wiring.Component):
             Reason.COLLAR: bounds.found.collar,
             Reason.SIZE: bounds.found.size,
             Reason.NOTIONAL: bounds.found.notional,
-            Reason.DUPLICATE: repeats.repeats & (job.action == Action.ENTER),
+        }
+        later = {
             Reason.SELF_CROSS: resting.found.crosses,
             Reason.OPEN_ORDERS: resting.found.full | resting.found.taken,
             Reason.POSITION: resting.found.position,
-            Reason.GROSS: over,
         }
-        m.d.comb += resting.enter.eq(self._decide(m, job, step, resting, found))
+        judged = self._judge(m, job, resting.found.unknown, found, later, repeats.repeats, over)
+        m.d.comb += resting.enter.eq(self._decide(m, job, step, resting, *judged))
         return m
 
-    def _take(self, m):
-        """The job, how far it is, and whether one is taken; a report goes first."""
+    def _take(self, m, resting):
+        """The job, how far it is, and whether one is taken; a report goes first.
+
+        But before that what follows from the last one: that an order left.
+        """
         job, step, idle = Signal(Job, reset_less=True), Signal(STEPS), Signal(init=1)
+        follows, busy = Signal(), Signal()
         intent, told = self.i.payload, self.report.payload
         free = ~self.o.valid & ~self.order.valid
         m.d.comb += [self.report.ready.eq(idle), self.i.ready.eq(idle & free & ~self.report.valid)]
-        taken = idle & (self.report.valid | (self.i.valid & free))
-        m.d.sync += [step.eq(Cat(taken, step)), idle.eq(~taken & ~step[: STEPS - 2].any())]
+        taken = follows | (idle & (self.report.valid | (self.i.valid & free)))
+        m.d.sync += [
+            step.eq(Cat(taken, step)),
+            busy.eq(taken | step[: STEPS - 3].any()),
+            follows.eq(resting.follows),
+            idle.eq(~taken & ~busy & ~resting.follows),
+        ]
+        with m.If(follows):
+            m.d.sync += [job.action.eq(Outcome.LEFT), job.shares.eq(0)]
         with m.If(idle):
             m.d.sync += [
                 job.told.eq(self.report.valid),
@@ -174,32 +191,50 @@ class Gate(wiring.Component):
         ]
         m.d.comb += [
             notional.add.eq(resting.enter | (on[-1] & resting.sound)),
-            notional.subtract.eq(off[-1] & resting.sound),
+            notional.subtract.eq(off[-2] & resting.sound),
         ]
         over = Signal()
-        m.d.sync += over.eq(notional.total > Cat(C(0, NOTIONAL_BITS), self.limits.max_gross))
+        most = Cat(C(0, NOTIONAL_BITS), self.limits.max_gross)
+        m.d.sync += over.eq(above(notional.total, most))
         return over, notional.product
 
-    def _decide(self, m, job, step, resting, found):
-        """In the seventh step what is wrong, in the eighth the switch and the tokens.
+    def _judge(self, m, job, unknown, found, later, repeats, over):
+        """In the sixth step what is known by then, in the seventh the rest; for the eighth.
 
-        Whether an order enters, in the ninth.
+        The first reason, whether it is about an order that is known and no cancel, and whether
+        there is none.
         """
-        m.submodules.bucket = bucket = Bucket()
-        malformed, first, subject, clear = Signal(), Signal(4), Signal(), Signal()
-        broken, entered, closed = Signal(), Signal(), Signal()
+        malformed, known, some, why = Signal(), Signal(), Signal(), Signal(4)
+        enters, right, cancels = Signal(), Signal(), Signal()
+        first, subject, clear = Signal(4), Signal(), Signal()
         cancel = job.action == Action.CANCEL
-        flags = Cat(found.values())
-        only = (flags & (~flags + 1))[: len(flags)]
-        rest = chosen(only, [C(reason, 4) for reason in found])
-        unknown = (job.action != Action.ENTER) & resting.found.unknown
         early = Mux(malformed, Reason.MALFORMED, Reason.UNKNOWN)
-        wrong = malformed | unknown
+        wrong = malformed | ((job.action != Action.ENTER) & unknown)
+        any_found, any_later = Cat(found.values()).any(), Cat(later.values()).any()
+        reason = Mux(any_found, _first(found), _first(later))
         m.d.sync += [
             malformed.eq(~job.action.any() | (~cancel & ~(job.shares.any() & job.price.any()))),
-            first.eq(Mux(wrong, early, Mux(cancel, Reason.ACCEPTED, rest))),
-            subject.eq(~wrong & ~cancel),
-            clear.eq(~wrong & (cancel | ~flags.any())),
+            known.eq(wrong | cancel | any_found),
+            some.eq(any_later),
+            why.eq(Mux(wrong, early, Mux(cancel, Reason.ACCEPTED, reason))),
+            enters.eq(job.action == Action.ENTER),
+            right.eq(~wrong),
+            cancels.eq(~wrong & cancel),
+        ]
+        again = repeats & enters
+        last = Mux(some, why, Mux(over, Reason.GROSS, Reason.ACCEPTED))
+        m.d.sync += [
+            first.eq(Mux(known, why, Mux(again, Reason.DUPLICATE, last))),
+            subject.eq(right & ~cancels),
+            clear.eq(Mux(known, cancels, ~(again | some | over))),
+        ]
+        return first, subject, clear
+
+    def _decide(self, m, job, step, resting, first, subject, clear):
+        """In the eighth step the switch and the tokens; whether an order enters, in the ninth."""
+        m.submodules.bucket = bucket = Bucket()
+        broken, entered, closed = Signal(), Signal(), Signal()
+        m.d.sync += [
             broken.eq(broken | resting.error),
             self.errors.eq(self.errors + resting.error),
         ]
@@ -218,7 +253,7 @@ class Gate(wiring.Component):
         )
         m.d.sync += entered.eq(enters)
         with m.If(decides):
-            m.d.sync += self.order.valid.eq(enters | (clear & cancel))
+            m.d.sync += self.order.valid.eq(enters | (clear & ~subject))
         return entered
 
     def _show(self, m, job, decides, reason):
@@ -232,3 +267,9 @@ class Gate(wiring.Component):
             m.d.sync += (shown[name].eq(job[name]) for name in INTENT)
         m.d.comb += [self.order.payload.eq(shown), self.o.payload.reason.eq(why)]
         m.d.comb += (self.o.payload[name].eq(shown[name]) for name in INTENT)
+
+
+def _first(found):
+    """The first reason whose flag is set, or zero."""
+    only = first_of(Cat(found.values()))
+    return chosen(only, [C(reason, 4) for reason in found])

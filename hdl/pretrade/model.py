@@ -2,6 +2,10 @@
 
 Everything is a pure function of what is known. Open orders and positions stand apart here; the
 gateware keeps only how far a position can still go either way, and one sum of all notionals.
+
+An exchange ignores an order that is to replace one that it does not have (any more), and says
+nothing. So what waits to replace an order is open no longer than that order is, unless a report
+says that it has replaced it.
 """
 
 from typing import NamedTuple
@@ -74,11 +78,15 @@ class GlobalLimits(NamedTuple):
 
 
 class Order(NamedTuple):
-    """An open order: `shares` of it are left."""
+    """An open order: `shares` of it are left.
+
+    `waits` numbers the order that it is to replace, until the exchange says that it has.
+    """
 
     number: int
     price: int
     shares: int
+    waits: int | None = None
 
 
 class Slot(NamedTuple):
@@ -139,7 +147,8 @@ def decide(state: State, intent: Intent, now: int) -> tuple[Reason, State]:
     if reason or intent.action == Action.CANCEL:
         return reason, state
     sides = list(state.slots[intent.slot].open)
-    sides[intent.side] += (Order(intent.number, intent.price, intent.shares),)
+    waits = intent.replaces if intent.action == Action.REPLACE else None
+    sides[intent.side] += (Order(intent.number, intent.price, intent.shares, waits),)
     state = _slot(state, intent.slot, open=(sides[0], sides[1]))
     if intent.action == Action.ENTER:
         this = (intent.slot, intent.side, intent.price, intent.shares, now)
@@ -152,7 +161,7 @@ def report(state: State, told: Report) -> State:
     """What the exchange says of an order.
 
     Of one that is not open, or of more than was open of it: the books are wrong, and only the reset
-    opens the gate again.
+    opens the gate again. An order that waits for one that is gone is not open any more.
     """
     found = [
         (at, side, order)
@@ -175,12 +184,23 @@ def report(state: State, told: Report) -> State:
     else:
         left = told.shares or order.shares
         del orders[told.replaces]
+        order = order._replace(waits=None)
     orders[told.number] = order._replace(shares=left)
     sides = list(slot.open)
-    sides[side] = tuple(one for one in orders.values() if one.shares)
+    sides[side] = _awaited(tuple(one for one in orders.values() if one.shares))
     position = slot.position + (-executed if side else executed)
     state = _slot(state, at, open=(sides[0], sides[1]), position=position)
     return state._replace(executed=state.executed + executed * told.price)
+
+
+def _awaited(orders: tuple[Order, ...]) -> tuple[Order, ...]:
+    """Without those that wait for an order that is not among them, and those that wait for these.
+
+    An exchange ignores an order that is to replace one that it does not have, and never tells.
+    """
+    numbers = {one.number for one in orders}
+    kept = tuple(one for one in orders if one.waits is None or one.waits in numbers)
+    return kept if kept == orders else _awaited(kept)
 
 
 def settle(state: State, now: int) -> State:

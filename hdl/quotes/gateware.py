@@ -19,7 +19,7 @@ Said = data.StructLayout(
     {"locate": LOCATE_BITS, "best": Best, "ask": 1, "level": 1, "stale": 1, "gap": 1}
 )
 #: What may be told of a record a cycle later: of a level, or newly stale; `sets`: these slots wait.
-News = data.StructLayout({"level": 1, "fresh": 1, "ask": 1, "sets": SLOTS})
+News = data.StructLayout({"level": 1, "fresh": 1, "best": Best, "sets": SLOTS})
 Limit = data.StructLayout({"slot": SLOT_BITS, "locate": LOCATE_BITS, "en": 1})
 ASK, STALE, INCOMPLETE = (mark.bit_length() - 1 for mark in (Mark.ASK, Mark.STALE, Mark.INCOMPLETE))
 
@@ -72,7 +72,7 @@ class Quotes(wiring.Component):
         """Take what matters, compare locates, read and write the row, tell: a cycle each."""
         m = Module()
         said, limit, together = self._taken(m)
-        hits, clears, told = self._led(m, said, limit, together)
+        hits, clears, told, anew = self._led(m, said, limit, together)
         sides = [self._side(m, name) for name in ("bid", "ask")]
         known = [Signal(SLOTS, name=f"known_{name}") for name in ("bid", "ask")]
         stale, was, stales, slot = Signal(SLOTS), Signal(SLOTS), Signal(SLOTS), Signal(SLOT_BITS)
@@ -84,24 +84,28 @@ class Quotes(wiring.Component):
             stales.eq(was | Mux(told.gap, ~C(0, SLOTS), Mux(told.stale, hits, 0))),
             fresh.eq(told.stale & (hits & ~was).any()),
         ]
-        row = []
+        row, own = [], [told.level & (told.ask == place) for place in range(2)]
         for place, (write, read, *_) in enumerate(sides):
-            mine, there = level & (told.ask == place), hits & known[place] & ~clears
-            row.append(Mux(there.any(), read.data, 0))
+            mine, there = level & own[place], any_of(hits & known[place]) & ~anew
+            row.append((read.data, there))
             m.d.comb += [
                 write.addr.eq(slot), write.data.eq(told.best), write.en.eq(mine),
                 read.addr.eq(slot),
             ]  # fmt: skip
             m.d.sync += known[place].eq((known[place] & ~clears) | Mux(mine, hits, 0))
         before, after, news = Signal(Best), Signal(Quote, reset_less=True), Signal(News)
-        best = [Mux(level & (told.ask == place), told.best, row[place]) for place in range(2)]
+        best = [
+            Mux(own[place], told.best, Mux(there, word, 0))
+            for place, (word, there) in enumerate(row)
+        ]
+        old = [Mux(there & (told.ask == place), word, 0) for place, (word, there) in enumerate(row)]
         m.d.sync += [
             stale.eq(stales),
-            Value.cast(before).eq(Mux(told.ask, row[1], row[0])),
+            Value.cast(before).eq(old[0] | old[1]),
             Value.cast(after).eq(Cat(slot, *best, (stales & hits).any())),
             news.level.eq(level),
             news.fresh.eq(fresh),
-            news.ask.eq(told.ask),
+            news.best.eq(told.best),
             news.sets.eq(clears | Mux(told.gap, ~was, 0)),
         ]
         self._tell(m, sides, known, stale, before, after, news)
@@ -129,8 +133,11 @@ class Quotes(wiring.Component):
         return said, limit, together
 
     def _led(self, m, said, limit, together):
-        """Which slot the record is of, and which slots a limit empties, one bit a slot."""
-        hits, clears, told = Signal(SLOTS), Signal(SLOTS), Signal(Said)
+        """Which slot the record is of, and which slots a limit empties, one bit a slot.
+
+        And whether that limit empties the record's slot `anew`.
+        """
+        hits, clears, told, anew = Signal(SLOTS), Signal(SLOTS), Signal(Said), Signal()
         for slot in range(SLOTS):
             locate, follows = Signal(LOCATE_BITS, name=f"locate{slot}"), Signal(name=f"on{slot}")
             pointed = limit.en & (limit.slot == slot)
@@ -143,8 +150,8 @@ class Quotes(wiring.Component):
                 clears[slot].eq(pointed | (limit.en & older)),
                 hits[slot].eq(~said.gap & Mux(limit.en & together, pointed, same & ~pointed)),
             ]
-        m.d.sync += told.eq(said)
-        return hits, clears, told
+        m.d.sync += [told.eq(said), anew.eq(limit.en & together)]
+        return hits, clears, told, anew
 
     def _side(self, m, name):
         """Best price and lots of each slot, in LUT RAM: written here, read in three places."""
@@ -157,29 +164,27 @@ class Quotes(wiring.Component):
         """The quote that the record may have changed, else that of the slot whose turn it is."""
         waits, may = Signal(SLOTS), Signal()
         turn = Signal(SLOT_BITS, init=SLOTS - 3)  # zero when the first record is here
-        mine, bit = Signal(Best), Signal(SLOTS)
-        m.d.comb += [
-            may.eq(news.level | news.fresh),
-            bit.eq(Mux(may, 0, C(1, SLOTS) << turn)),
-            Value.cast(mine).eq(
-                Mux(news.ask, Cat(after.ask, after.ask_lots), Cat(after.bid, after.bid_lots))
-            ),
+        its, bit = Signal(SLOTS, init=1 << turn.init), Signal(SLOTS)
+        m.d.comb += [may.eq(news.level | news.fresh), bit.eq(Mux(may, 0, its))]
+        moved = news.level & ~alike(m, before.as_value(), news.best.as_value(), "moved")
+        quotes = [
+            self._quote(m, sides, known, stale, *one)
+            for one in ((1, turn, its), (2, self.slot, C(1, SLOTS) << self.slot))
         ]
-        moved = news.level & ~alike(m, before.as_value(), mine.as_value(), "moved")
-        quotes = [self._quote(m, sides, known, stale, *one) for one in ((1, turn), (2, self.slot))]
         m.d.sync += [
             turn.eq(turn + ~may),
+            its.eq(Mux(may, its, its.rotate_left(1))),
             waits.eq((waits & ~bit) | (news.sets & ~(waits & bit))),
             self.valid.eq(news.fresh | moved | (waits & bit).any()),
             Value.cast(self.o).eq(Mux(may, after, quotes[0])),
             Value.cast(self.row).eq(quotes[1]),
         ]
 
-    def _quote(self, m, sides, known, stale, port, slot):
+    def _quote(self, m, sides, known, stale, port, slot, bit):
         """What is known of a slot, by this port of the RAM."""
-        bit, best = C(1, SLOTS) << slot, []
+        best = []
         for there, ports in zip(known, sides, strict=True):
             read = ports[1 + port]
             m.d.comb += read.addr.eq(slot)
-            best.append(Mux((bit & there).any(), read.data, 0))
-        return Cat(slot, *best, (bit & stale).any())
+            best.append(Mux(any_of(bit & there), read.data, 0))
+        return Cat(slot, *best, any_of(bit & stale))

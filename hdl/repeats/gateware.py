@@ -6,6 +6,8 @@ from amaranth import *
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
+from tapeout.hdl.bounds.gateware import above
+from tapeout.hdl.choice.gateware import first_of
 from tapeout.hdl.pretrade.layout import REMEMBERED, SLOT_BITS
 
 CLOCK_BITS = 64
@@ -62,7 +64,7 @@ class Repeats(wiring.Component):
             found = Signal(len(pieces), name=f"found_{place}", reset_less=True)
             m.d.sync += [found.eq(Cat(pieces)), alike[place].eq(found.all() & known[place])]
         back, any_alike, there = Signal(range(REMEMBERED)), Signal(), Signal()
-        youngest = alike & (~alike + 1)
+        youngest = first_of(alike)
         places = [
             Cat(youngest[k] for k in range(REMEMBERED) if k >> bit & 1).any()
             for bit in range(len(back))
@@ -75,7 +77,7 @@ class Repeats(wiring.Component):
             then.eq(read.data),
             there.eq(any_alike),
             age.eq(moment - then),
-            self.repeats.eq(there & ~age[32:].any() & (age[:32] < self.within)),
+            self.repeats.eq(there & ~age[32:].any() & (above(self.within, age[:32]))),
         ]
         return m
 

@@ -4,12 +4,15 @@ from amaranth import *
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
+from tapeout.hdl.alike.gateware import alike
+from tapeout.hdl.bounds.gateware import above
 from tapeout.hdl.choice.gateware import chosen
-from tapeout.hdl.pretrade.layout import NAME_BITS, OPEN, SLOT_BITS, SLOTS, Outcome
+from tapeout.hdl.orphans.gateware import PLACES, Orphans
+from tapeout.hdl.pretrade.layout import NAME_BITS, OPEN, SLOT_BITS, SLOTS, Action, Outcome
+from tapeout.hdl.reach.gateware import Reach
 
 STEPS = 9  # cycles that a job takes
-PLACES = 2 * OPEN  # of a slot: buys, then sales
-PIECES = 4  # of 32 bits that are compared: a cycle for each, and one for all
+PIECES = 4  # of 32 bits that are compared before a register
 
 #: An intent, or a report (`told`) with its outcome in `action`.
 Job = data.StructLayout(
@@ -17,16 +20,15 @@ Job = data.StructLayout(
     | dict.fromkeys(("number", "replaces", "shares", "price"), 32)
 )
 Order = data.StructLayout({"number": 32, "price": 32})
+#: `waits`: for which order of its side, one bit a place.
+Left = data.StructLayout({"shares": 32, "waits": OPEN})
 Row = data.StructLayout(
     {
         "orders": data.ArrayLayout(Order, PLACES),
-        "shares": data.ArrayLayout(32, PLACES),
+        "lefts": data.ArrayLayout(Left, PLACES),
         "open": PLACES,
     }
 )
-#: How far the position of a slot can go: `up` if all buys are executed, `down` sold short if all
-#: sales are.
-Reach = data.StructLayout({"up": signed(32), "down": signed(32)})
 #: What is wrong with an intent.
 Found = data.StructLayout(dict.fromkeys(("unknown", "crosses", "full", "taken", "position"), 1))
 
@@ -37,6 +39,10 @@ class Resting(wiring.Component):
     A report names no slot: a block RAM has the slot of the last order that was let in with the same
     low bits of its number. No two open orders share those, so it is that of the open one.
 
+    An order that is to replace another waits for it, until a report says that it has. If that one
+    goes otherwise, the exchange ignores the one that waits and tells nobody: it is taken off, too,
+    as if it had left, in a job of its own each.
+
     Members
     -------
     job : In(Job)
@@ -46,7 +52,7 @@ class Resting(wiring.Component):
     max_position : In(31)
         From the second step on.
     found : Out(Found)
-        What is wrong with the intent, from the seventh step on.
+        What is wrong with the intent, from the sixth step on.
     enter : In(1)
         In the ninth step: the intent becomes an open order.
     mine, other : Out(32 price, 32 shares)
@@ -55,6 +61,9 @@ class Resting(wiring.Component):
         Shares of `mine` that are not open any more; in the ninth step.
     sound, error : Out(1), Out(1)
         Whether the report makes sense; in the ninth step. `sound` stands until the next ninth step.
+    follows : Out(1)
+        In the eighth step of a report: an order waits for one that is gone now. The next job must
+        be a report that one left, by the number of this report; it is taken to be of that order.
 
     Reset forgets all orders and positions.
     """
@@ -66,7 +75,7 @@ class Resting(wiring.Component):
         super().__init__({
             "job": In(Job), "step": In(STEPS), "max_position": In(31), "found": Out(Found),
             "enter": In(1), "mine": Out(self.Part), "other": Out(self.Part), "gone": Out(32),
-            "sound": Out(1), "error": Out(1),
+            "sound": Out(1), "error": Out(1), "follows": Out(1),
         })  # fmt: skip
 
     def elaborate(self, platform):
@@ -74,9 +83,14 @@ class Resting(wiring.Component):
         m = Module()
         hint = self._hint(m)
         self._slot = Signal(SLOT_BITS, reset_less=True)
-        m.d.sync += self._slot.eq(Mux(self.job.told, hint, self.job.slot))
-        self._free, self._left = Signal(PLACES, reset_less=True), Signal(32, reset_less=True)
+        self._replaces, self._forced = Signal(), Signal()
+        self._free, self._left = Signal(PLACES, reset_less=True), Signal(Left, reset_less=True)
         self._closes = Signal(PLACES, reset_less=True)
+        m.d.sync += [
+            self._slot.eq(Mux(self.job.told, hint, self.job.slot)),
+            self._replaces.eq(self.job.told & (self.job.action == Outcome.REPLACED)),
+        ]
+        self._named, self._orphan = Signal(PLACES, reset_less=True), Signal(PLACES, reset_less=True)
         row = self._rows(m, hint)
         named, replaced = self._alike(m, row)
         self._judge(m, row, replaced)
@@ -89,7 +103,8 @@ class Resting(wiring.Component):
         m.submodules.names = names = memory.Memory(
             shape=SLOT_BITS, depth=1 << self._name_bits, init=[], attrs={"ram_style": "block"}
         )
-        write, read, hint = names.write_port(), names.read_port(), Signal(SLOT_BITS)
+        write, read = names.write_port(), names.read_port()
+        hint = Signal(SLOT_BITS, reset_less=True)
         m.d.comb += [
             read.addr.eq(self.job.number),
             write.addr.eq(self.job.number),
@@ -100,15 +115,17 @@ class Resting(wiring.Component):
         return hint
 
     def _rows(self, m, hint):
-        """Orders of the intent's slot from the second step on, of the report's from the fourth.
+        """Orders of the intent's slot from the third step on, of the report's from the fifth.
 
         Whether the intent's number is taken is seen in the row that the hint names.
         """
         job, row, now = self.job, Signal(Row, reset_less=True), Signal(Row)
-        at = Mux(self.step[2], hint, job.slot)
+        at, bits = Signal(SLOT_BITS, reset_less=True), Signal(SLOTS, reset_less=True)
+        slot = Mux(self.step[2], hint, job.slot)
+        m.d.sync += [at.eq(slot), bits.eq(C(1, SLOTS) << slot)]
         writes = Signal(PLACES)  # the place whose shares are written
-        named = self._named = Signal(PLACES, reset_less=True)
-        m.d.comb += writes.eq(Mux(self.enter, self._free, Mux(self.sound & self.step[8], named, 0)))
+        told = Mux(self.sound & self.step[8], self._named, 0)
+        m.d.comb += writes.eq(Mux(self.enter, self._free, told))
         for place in range(PLACES):
             for name, shape, word, en in (
                 (
@@ -117,7 +134,7 @@ class Resting(wiring.Component):
                     Cat(job.number, job.price),
                     self._free & self.enter.replicate(PLACES),
                 ),
-                ("shares", 32, Mux(job.told, self._left, job.shares), writes),
+                ("lefts", Left.size, self._left, writes),
             ):
                 m.submodules[f"{name}_{place}"] = ram = memory.Memory(
                     shape=shape, depth=SLOTS, init=[], attrs={"ram_style": "distributed"}
@@ -130,43 +147,51 @@ class Resting(wiring.Component):
                     read.addr.eq(at),
                     Value.cast(now[name][place]).eq(read.data),
                 ]
-        opens = Array(Signal(PLACES, name=f"open_{slot}") for slot in range(SLOTS))
-        m.d.comb += now.open.eq(opens[at])
-        with m.If(self.enter):
-            m.d.sync += opens[self._slot].eq(opens[self._slot] | self._free)
-        with m.Elif(self.sound & self.step[8]):
-            m.d.sync += opens[self._slot].eq(opens[self._slot] & ~self._closes)
-        with m.If(self.step[0] | (self.step[2] & job.told)):
+        m.d.comb += now.open.eq(self._opens(m, bits))
+        with m.If(self.step[1] | (self.step[3] & job.told)):
             m.d.sync += row.eq(now)
         self._taken(m, now)
         return row
 
+    def _opens(self, m, bits):
+        """Which places of a slot are open orders'; changed in the ninth step."""
+        here, word = Signal(SLOTS, reset_less=True), []
+        m.d.sync += here.eq(C(1, SLOTS) << self._slot)
+        adds = Mux(self.enter, self._free, 0)
+        drops = Mux(self.sound & self.step[8], self._closes, 0)
+        for slot in range(SLOTS):
+            opens = Signal(PLACES, name=f"open_{slot}")
+            m.d.sync += opens.eq((opens | Mux(here[slot], adds, 0)) & ~Mux(here[slot], drops, 0))
+            word.append(opens)
+        return chosen(bits, word)
+
     def _taken(self, m, now):
-        """Whether an open order has the low bits of the intent's number."""
+        """Whether an open order has the low bits of the intent's number, from the sixth step on."""
         bits = self._name_bits
         low, there = Signal(data.ArrayLayout(bits, PLACES), reset_less=True), Signal(PLACES)
         same = Signal(PLACES)
-        with m.If(self.step[2]):
+        with m.If(self.step[3]):
             m.d.sync += there.eq(now.open)
             m.d.sync += (low[k].eq(now.orders[k].number[:bits]) for k in range(PLACES))
         m.d.sync += (
-            same[k].eq(there[k] & (low[k] == self.job.number[:bits])) for k in range(PLACES)
+            same[k].eq(there[k] & alike(m, low[k], self.job.number[:bits], f"low_{k}"))
+            for k in range(PLACES)
         )
-        m.d.sync += self.found.taken.eq(same.any())
+        m.d.comb += self.found.taken.eq(same.any())
 
     def _alike(self, m, row):
         """Which open orders have the job's number, and which the one that it replaces.
 
-        Two cycles after the row.
+        A cycle after the row.
         """
         named, replaced = self._named, Signal(PLACES, reset_less=True)
-        for bits, number in ((named, self.job.number), (replaced, self.job.replaces)):
-            for place, order in enumerate(row.orders):
-                pieces = Signal(PIECES, name=f"pieces_{place}", reset_less=True)
-                m.d.sync += [
-                    pieces.eq(_pieces(order.number, number)),
-                    bits[place].eq(pieces.all() & row.open[place]),
-                ]
+        for place, (order, there) in enumerate(zip(row.orders, row.open, strict=True)):
+            mine = there & alike(m, order.number, self.job.number, f"mine_{place}")
+            other = there & alike(m, order.number, self.job.replaces, f"other_{place}")
+            m.d.sync += [
+                named[place].eq(Mux(self._forced, self._orphan[place], mine)),
+                replaced[place].eq(other),
+            ]
         return named, replaced
 
     def _judge(self, m, row, replaced):
@@ -188,7 +213,7 @@ class Resting(wiring.Component):
             m.d.sync += [
                 buy.eq(Mux(job.side, row.orders[place].price, job.price)),
                 sale.eq(Mux(job.side, job.price, row.orders[OPEN + place].price)),
-                crosses[place].eq(theirs[place] & (buy >= sale)),
+                crosses[place].eq(theirs[place] & ~above(sale, buy)),
             ]
 
     def _report(self, m, row, named, replaced):
@@ -198,9 +223,9 @@ class Resting(wiring.Component):
         """
         job, sales = self.job, slice(OPEN, PLACES)
         words = [
-            Cat(order.price, shares) for order, shares in zip(row.orders, row.shares, strict=True)
+            Cat(order.price, left.shares) for order, left in zip(row.orders, row.lefts, strict=True)
         ]
-        replaces, leaves = job.action == Outcome.REPLACED, job.action == Outcome.LEFT
+        replaces, leaves = self._replaces, job.action == Outcome.LEFT
         lacks, none, turned, same = Signal(), Signal(), Signal(), Signal(PIECES)
         odd = (named & replaced).any() | (named[sales].any() != replaced[sales].any())
         m.d.sync += [
@@ -217,9 +242,10 @@ class Resting(wiring.Component):
         bad = lacks | rest[32]
         with m.If(self.step[7]):
             m.d.sync += self.sound.eq(job.told & ~bad)
+        self._follow(m, row, replaced, closes, bad)
         m.d.sync += [
             self.gone.eq(Mux(turned, rest[:32], job.shares)),
-            self._left.eq(Mux(turned, job.shares, rest[:32])),
+            self._left.shares.eq(Mux(turned | ~job.told, job.shares, rest[:32])),
             self._closes.eq(Mux(closes, named, 0) | Mux(replaces, replaced, 0)),
             self.error.eq(self.step[7] & job.told & bad),
         ]
@@ -229,40 +255,43 @@ class Resting(wiring.Component):
         m.d.sync += side.eq(Mux(job.told, named[sales].any() ^ executes, job.side))
         return less, side
 
+    def _follow(self, m, row, replaced, closes, bad):
+        """For which order the reported one waits from now on; and which waits in vain."""
+        m.submodules.orphans = orphans = Orphans()
+        job, waits = self.job, [left.waits for left in row.lefts]
+        own, kept = Mux(job.side, replaced[OPEN:], replaced[:OPEN]), Signal(OPEN, reset_less=True)
+        m.d.sync += [
+            kept.eq(Mux(self._replaces, 0, chosen(self._named, waits))),
+            self._left.waits.eq(
+                Mux(job.told, kept, own & (job.action == Action.REPLACE).replicate(OPEN))
+            ),
+        ]
+        m.d.comb += [
+            orphans.open.eq(row.open),
+            Value.cast(orphans.waits).eq(Cat(waits)),
+            orphans.named.eq(self._named),
+            orphans.replaced.eq(replaced),
+            orphans.replaces.eq(self._replaces),
+            orphans.closes.eq(closes),
+            self.follows.eq(self.step[7] & job.told & orphans.any & ~bad),
+        ]
+        with m.If(self.step[7]):
+            m.d.sync += [self._forced.eq(self.follows), self._orphan.eq(orphans.first)]
+
     def _reach(self, m, less, moves):
-        """Read with the slot, compared for an intent, written two cycles after the ninth step."""
-        job = self.job
-        m.submodules.reach = ram = memory.Memory(
-            shape=Reach.size, depth=SLOTS, init=[], attrs={"ram_style": "distributed"}
-        )
-        write, read = ram.write_port(), ram.read_port(domain="comb")
-        written, now = Signal(SLOTS), Signal(Reach, reset_less=True)
-        m.d.comb += read.addr.eq(self._slot)
-        there = written.bit_select(self._slot, 1)
-        m.d.sync += Value.cast(now).eq(Mux(there, read.data, 0))
-        far = Signal(signed(34), reset_less=True)
-        m.d.sync += [
-            far.eq(Mux(job.side, now.down, now.up) + job.shares),
-            self.found.position.eq(far > self.max_position),
+        """What the ninth step changes of it; and whether an intent goes too far."""
+        m.submodules.reach = reach = Reach()
+        m.d.comb += [
+            reach.slot.eq(self._slot),
+            reach.side.eq(self.job.side),
+            reach.shares.eq(self.job.shares),
+            reach.most.eq(self.max_position),
+            self.found.position.eq(reach.beyond),
+            reach.changes.eq(self.enter | (self.sound & self.step[8])),
+            reach.told.eq(self.job.told),
+            reach.less.eq(less),
+            reach.moves.eq(moves),
         ]
-        new, en, slot = Signal(Reach, reset_less=True), Signal(), Signal(SLOT_BITS)
-        takes, changes, side = Signal(), Signal(), Signal(reset_less=True)
-        m.d.sync += [
-            takes.eq(job.told),
-            changes.eq(self.enter | (self.sound & self.step[8])),
-            side.eq(moves),
-            en.eq(changes),
-            slot.eq(self._slot),
-        ]
-        amount = less ^ takes.replicate(len(less))
-        up, down = (Mux(moved, Cat(amount, takes), 0) for moved in (~side, side))
-        m.d.sync += [
-            new.up.eq(now.up + up + (takes & ~side)),
-            new.down.eq(now.down + down + (takes & side)),
-        ]
-        m.d.comb += [write.addr.eq(slot), write.data.eq(new), write.en.eq(en)]
-        with m.If(en):
-            m.d.sync += written.bit_select(slot, 1).eq(1)
 
 
 def _pieces(one, other):

@@ -5,6 +5,7 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from tapeout.hdl.alike.gateware import alike
+from tapeout.hdl.bounds.gateware import above
 from tapeout.hdl.choice.gateware import any_of
 from tapeout.hdl.policy.layout import COOLDOWN_BITS
 from tapeout.hdl.pretrade.layout import REPORT, SLOT_BITS, SLOTS, Outcome
@@ -38,8 +39,8 @@ class Orders(wiring.Component):
     -------
     slot : In(4)
         Which slot `order`, `there` and `cooled` are of, in the same cycle, and all writes.
-    order, there, cooled : Out(Order), Out(1), Out(1)
-        Its order, whether there is one, and whether its cooldown is over.
+    order, there, cooling, cooled : Out(Order), Out(1), Out(1), Out(1)
+        Its order, whether there is one, whether it has a cooldown, and whether that is over.
     put, written, forget : In(1), In(Order), In(1)
         Write the order, or forget it.
     cool, cooldown : In(1), In(24)
@@ -47,7 +48,7 @@ class Orders(wiring.Component):
     look : Out(Look)
         Each slot in turn, one a cycle, as it was a cycle ago.
     over : Out(16)
-        One bit a slot: its cooldown is found to be over, up to `SLOTS` + 2 cycles late.
+        One bit a slot: its cooldown is found to be over, up to 2 `SLOTS` cycles late.
 
     Reset forgets all orders and cooldowns.
     """
@@ -55,6 +56,7 @@ class Orders(wiring.Component):
     slot: In(SLOT_BITS)
     order: Out(Order)
     there: Out(1)
+    cooling: Out(1)
     cooled: Out(1)
     put: In(1)
     written: In(Order)
@@ -78,12 +80,13 @@ class Orders(wiring.Component):
         end, other = self._memory(m, "ends", TIME_BITS, turn, self.cool, now + self.cooldown)
         at, until, wrote = Signal(SLOT_BITS), Signal(TIME_BITS, reset_less=True), Signal()
         was = bit_of(at)
-        passed = ~(now - until)[TIME_BITS - 1] & ~wrote & (cooling & was).any()
+        passed, its_end = Signal(), Signal(SLOTS)
         m.d.comb += [
             self.order.eq(order),
-            self.there.eq((there & mine).any()),
-            self.cooled.eq(~(cooling & mine).any() | ~(now - end)[TIME_BITS - 1]),
-            self.over.eq(Mux(passed, was, 0)),
+            self.there.eq(any_of(there & mine)),
+            self.cooling.eq(any_of(cooling & mine)),
+            self.cooled.eq(~(now - end)[TIME_BITS - 1]),
+            self.over.eq(Mux(passed & ~wrote, its_end, 0)),
         ]
         m.d.sync += [
             now.eq(now + 1),
@@ -91,12 +94,14 @@ class Orders(wiring.Component):
             there.eq((there | Mux(self.put, mine, 0)) & ~Mux(self.forget, mine, 0)),
             cooling.eq((cooling & ~self.over) | Mux(self.cool, mine, 0)),
             self.look.slot.eq(turn),
-            self.look.there.eq((there & its).any()),
+            self.look.there.eq(any_of(there & its)),
             self.look.number.eq(seen.number),
             self.look.next.eq(seen.next),
             at.eq(turn),
             until.eq(other),
             wrote.eq(self.cool),
+            passed.eq(~(now - until)[TIME_BITS - 1] & ~wrote & any_of(cooling & was)),
+            its_end.eq(was),
         ]
         return m
 
@@ -122,8 +127,8 @@ class Search(wiring.Component):
         Taken while nothing is looked for; those of orders that are not the policy's are gone then.
     look : In(Look)
         Each slot in turn, one a cycle.
-    found, slot, report : Out(1), Out(4), Out(`REPORT`)
-        From at most `SLOTS` + 1 cycles after a report was taken until `done`.
+    found, slot, report, key : Out(1), Out(4), Out(`REPORT`), Out(32)
+        From at most `SLOTS` + 1 cycles after a report was taken until `done`; by which number.
     missed : Out(1)
         The report is of none of the orders.
     done : In(1)
@@ -136,22 +141,23 @@ class Search(wiring.Component):
     found: Out(1)
     slot: Out(SLOT_BITS)
     report: Out(Report)
+    key: Out(32)
     missed: Out(1)
     done: In(1)
 
     def elaborate(self, platform):
         """Compare the names of one order a cycle, until all had their turn."""
         m = Module()
-        busy, left, key = Signal(), Signal(SLOT_BITS), Signal(32, reset_less=True)
+        busy, left, key = Signal(), Signal(SLOT_BITS), self.key
         came, look = self.i.payload, self.look
         number = look.there & alike(m, look.number, key, "number")
         new = look.there & alike(m, look.next, self.report.number, "next")
-        hit = Signal()
+        hit, last = Signal(), Signal()
         m.d.comb += [
             self.i.ready.eq(~busy & ~self.found),
             hit.eq(busy & (number | (new & (self.report.outcome == Outcome.LEFT)))),
         ]
-        m.d.sync += self.missed.eq(busy & ~hit & (left == 0))
+        m.d.sync += [self.missed.eq(busy & last & ~hit), last.eq(busy & (left == 1))]
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [
                 self.report.eq(came),
@@ -161,7 +167,7 @@ class Search(wiring.Component):
             ]
         with m.Elif(busy):
             m.d.sync += [
-                busy.eq(~hit & (left != 0)),
+                busy.eq(~hit & ~last),
                 left.eq(left - 1),
                 self.found.eq(hit),
                 self.slot.eq(look.slot),
@@ -178,15 +184,18 @@ Meant = data.StructLayout(
 )
 
 
-def meaning(meant, order, there, report):
-    """`Meant` of a report for the order of the slot that was found, a cycle later."""
+def meaning(m, meant, order, there, report, key):
+    """`Meant` of a report for the order of the slot that was found, a cycle later.
+
+    An order that is gone takes its replacement with it: the exchange, which does not have what that
+    was to replace, ignores it and never says so. What is not known of has nothing to wait for.
+    """
     replaced, left = report.outcome == Outcome.REPLACED, report.outcome == Outcome.LEFT
-    key = Mux(replaced, report.replaces, report.number)
     none = (left | replaced) & (report.shares == 0)
     return [
-        meant.mine.eq(there & (order.number == key)),
-        meant.next.eq(there & (order.next == report.number)),
-        meant.all.eq(none | (~replaced & (order.left <= report.shares))),
+        meant.mine.eq(there & alike(m, order.number, key, "mine")),
+        meant.next.eq(there & alike(m, order.next, report.number, "next")),
+        meant.all.eq(none | (~replaced & ~above(order.left, report.shares))),
         meant.replaced.eq(replaced),
         meant.left.eq(left),
         meant.rest.eq(Mux(replaced, report.shares, order.left - report.shares)),

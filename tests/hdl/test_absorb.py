@@ -34,6 +34,16 @@ def test_a_plain_register_moves_into_the_block_ram():
     assert cells["ram"]["connections"]["OCEB"] == ["1"]
 
 
+def test_it_moves_where_the_block_ram_has_one_port():
+    found = netlist()
+    ram = found["modules"]["top"]["cells"]["ram"]
+    ram["connections"] = {"CLKA": [1], "CLKB": ["0"], "DOA0": [2], "DOA1": [9]}
+    ram["port_directions"] = {"CLKA": "input", "CLKB": "input", "DOA0": "output", "DOA1": "output"}
+    assert absorb(found) == 1
+    assert ram["connections"]["DOA0"] == [3]
+    assert ram["parameters"]["REGMODE_A"] == "OUTREG"
+
+
 def _enable(top):
     top["cells"]["register"]["parameters"]["CEMUX"] = "CE"
 

@@ -15,6 +15,7 @@ from tapeout.hdl.pretrade.layout import (
     LIMITS,
     NAME_BITS,
     NOTIONAL_UNIT,
+    OPEN,
     QUOTE,
     REPORT,
     SLOT_BITS,
@@ -117,6 +118,11 @@ class Driven(wiring.Component):
         return m
 
 
+def opens(state):
+    """The numbers of all open orders."""
+    return [one.number for slot in state.slots for side in slot.open for one in side]
+
+
 class Day:
     """What is sent and what the model says of it, cycle by cycle; chosen near every edge."""
 
@@ -125,6 +131,7 @@ class Day:
         self.errors, self.state, self.free, self.controlled = errors, State(), 20, 10
         self.waits = []  # what control has sent and does not count yet: cycle, kind, arguments
         self.number, self.reasons, self.reports = 1, Counter(), Counter()
+        self.ignored = Counter()  # reports by how many orders went unnamed
         self.quiet, self.past = 0, []  # decisions since one was accepted
         self.begin(self.free)
 
@@ -146,12 +153,21 @@ class Day:
             told = self._report() if rng.random() < 0.35 else None
             if told is not None:
                 self._send("report", told, REPORT, at, at)
-                self.state = report(self.state, told)
+                ignored = self._ignored(told)
                 self.reports[told.outcome] += 1
-                self.free = at + REPORT_CYCLES
+                self.ignored[ignored] += 1
+                self.free = at + REPORT_CYCLES * (1 + ignored)
             if told is None or rng.random() < 0.3:
                 due = at if told is not None and rng.random() < 0.7 else max(at, self.free)
                 self._intent(due, max(due, self.free))
+
+    def _ignored(self, told):
+        """How many orders a report takes off that it does not name."""
+        before, was = len(opens(self.state)), self.state
+        self.state = report(was, told)
+        left = told.outcome == Outcome.REPLACED or told.number not in opens(self.state)
+        named = left and self.state.errors == was.errors
+        return before - len(opens(self.state)) - named
 
     def _send(self, name, word, table, due, taken):
         self.sent[name].append(pack(word, table))
@@ -283,7 +299,7 @@ class Day:
         if self.past and rng.random() < 0.1:
             return rng.choice(self.past)[1]._replace(number=self._number(), action=Action.ENTER)
         there = row.open[side] or rng.random() < 0.05
-        action = rng.choices([0, *Action], [0.1, 6, 3 if there else 0, 1 if there else 0])[0]
+        action = rng.choices([0, *Action], [0.1, 6, 6 if there else 0, 1 if there else 0])[0]
         own = [one.number for one in row.open[side]] or [self.number]
         others = [one.number for slots in self.state.slots for one in slots.open[1 - side]]
         replaces = (
@@ -330,7 +346,8 @@ class Day:
         if not open_:
             return None
         side = rng.choice(open_)
-        one = rng.choice(side)
+        waited = [one for one in side if any(other.waits == one.number for other in side)]
+        one = rng.choice(waited if waited and rng.random() < 0.6 else side)
         others = [other.number for other in side if other.number != one.number]
         outcome = rng.choices(list(Outcome), [5, 3, 2 if others else 0])[0]
         replaces = rng.choice(others) if others else rng.getrandbits(32)
@@ -413,6 +430,7 @@ def test_every_decision_is_the_models(compiled, figure):
     day = decisions(compiled, 1, 20_000)
     assert all(day.reasons[reason] >= 20 for reason in Reason)
     assert all(day.reports[outcome] >= 20 for outcome in (0, *Outcome)[1:])
+    assert all(day.ignored[count] >= 3 for count in range(OPEN))
     figure(f"gate = model on {day.reasons.total():,} decisions: {spoken(day.reasons, Reason)}")
 
 
@@ -569,7 +587,7 @@ class InOrder(wiring.Component):
 def test_every_engine_says_the_same(engine):
     if engines()[engine] != READY:
         pytest.skip(f"{engine}: {engines()[engine]}")
-    day = Day(5, errors=False)
+    day = Day(8, errors=False)
     state, words = with_all(*opened())
     expected, left = [], []
     for number in range(1, 150):

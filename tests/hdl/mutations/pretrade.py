@@ -3,6 +3,7 @@
 GATE, MODEL = "hdl/pretrade/gateware.py", "hdl/pretrade/model.py"
 RESTING, BOUNDS = "hdl/resting/gateware.py", "hdl/bounds/gateware.py"
 BUCKET, REPEATS = "hdl/bucket/gateware.py", "hdl/repeats/gateware.py"
+ORPHANS, REACH = "hdl/orphans/gateware.py", "hdl/reach/gateware.py"
 NOTIONAL, LIMITS = "hdl/notional/gateware.py", "host/compliance/limits.py"
 TESTS = "tests/hdl/test_pretrade"
 EVERY = f"{TESTS}.py::test_every_decision_is_the_models"
@@ -16,6 +17,8 @@ POSITION = (
 GROSS = f"{TESTS}_model.py::test_all_notionals_together_never_pass_their_limit"
 SWITCH = f"{TESTS}_model.py::test_no_order_but_a_cancel_leaves_after_the_switch"
 RATE = f"{TESTS}_model.py::test_the_rate_is_kept_in_every_stretch_of_time"
+IGNORED = "tests/hdl/test_ignored.py::test_the_gate_is_open_for_all_that_is_live_and_in_the_end_for_nothing_else"  # noqa: E501
+CHAIN = "tests/hdl/test_ignored.py::test_what_waits_for_an_order_that_is_gone_is_gone_with_it"
 EXAMPLES = f"{TESTS}_model.py::test_reasons_are_those_of_the_examples"
 UNITS = "tests/host/test_pretrade.py::test_a_notional_is_rounded_down_to_units"
 RATES = "tests/host/test_pretrade.py::test_a_rate_and_a_time_are_rounded_up_to_cycles"
@@ -102,8 +105,8 @@ MUTATIONS = [
     (
         RESTING,
         "own orders may meet at one price",
-        "(buy >= sale)",
-        "(buy > sale)",
+        "theirs[place] & ~above(sale, buy)",
+        "theirs[place] & above(buy, sale)",
         EVERY,
     ),
     (
@@ -115,16 +118,44 @@ MUTATIONS = [
     ),
     (
         RESTING,
+        "an order that waits for one that is gone stays open",
+        "self.step[7] & job.told & orphans.any & ~bad",
+        "C(0, 1)",
+        EVERY,
+    ),
+    (
+        RESTING,
+        "an order that replaced another goes on waiting for it",
+        "kept.eq(Mux(self._replaces, 0, chosen(self._named, waits)))",
+        "kept.eq(chosen(self._named, waits))",
+        EVERY,
+    ),
+    (
+        ORPHANS,
+        "of two that wait for the same order one stays open",
+        "gone = ~self.open[side] | Mux(self.replaces, self.replaced[side], 0)",
+        "gone = Mux(self.replaces, self.replaced[side], 0)",
+        EVERY,
+    ),
+    (
+        ORPHANS,
+        "whoever else was to replace an order that is replaced stays open",
+        "gone = ~self.open[side] | Mux(self.replaces, self.replaced[side], 0)",
+        "gone = ~self.open[side]",
+        EVERY,
+    ),
+    (
+        REACH,
         "the reset forgets no position",
-        "there = written.bit_select(self._slot, 1)",
+        "there = written.bit_select(self.slot, 1)",
         "there = C(1, 1)",
         RESET,
     ),
     (
         BOUNDS,
         "the collar is a tick wider",
-        "nothing | (high > edge)",
-        "nothing | (high > edge + 1)",
+        "nothing | above(high, edge)",
+        "nothing | above(high, edge + 1)",
         EVERY,
     ),
     (
@@ -137,8 +168,8 @@ MUTATIONS = [
     (
         BOUNDS,
         "a started unit of notional is forgotten",
-        "self.product > Cat(C(0, NOTIONAL_BITS), limits.max_notional)",
-        "self.product[NOTIONAL_BITS:] > limits.max_notional",
+        "above(self.product, most)",
+        "above(self.product[NOTIONAL_BITS:], limits.max_notional)",
         EVERY,
     ),
     (
@@ -158,8 +189,8 @@ MUTATIONS = [
     (
         REPEATS,
         "a repetition is forgiven a cycle early",
-        "age[:32] < self.within",
-        "age[:32] + 1 < self.within",
+        "above(self.within, age[:32])",
+        "above(self.within, age[:32] + 1)",
         EVERY,
     ),
     (
@@ -175,6 +206,27 @@ MUTATIONS = [
         "return held + sum(one.shares for one in slot.open[side])",
         "return held",
         POSITION,
+    ),
+    (
+        MODEL,
+        "an order waits for ever for one that is gone",
+        "_awaited(tuple(one for one in orders.values() if one.shares))",
+        "tuple(one for one in orders.values() if one.shares)",
+        IGNORED,
+    ),
+    (
+        MODEL,
+        "an order that replaced another goes on waiting for it",
+        "order = order._replace(waits=None)",
+        "order = order._replace()",
+        IGNORED,
+    ),
+    (
+        MODEL,
+        "what waits for an order that waits in vain stays open",
+        "return kept if kept == orders else _awaited(kept)",
+        "return kept",
+        CHAIN,
     ),
     (
         MODEL,

@@ -2,13 +2,15 @@
 
 OUCH, QUOTES = "hdl/ouch/gateware.py", "hdl/quotes/gateware.py"
 POLICY, WORKING = "hdl/policy/gateware.py", "hdl/working/gateware.py"
-MICROPRICE = "hdl/microprice/gateware.py"
+MICROPRICE, LINEUP = "hdl/microprice/gateware.py", "hdl/lineup/gateware.py"
+POLICY_MODEL = "hdl/policy/model.py"
 SENT = "tests/hdl/test_ouch.py::test_the_encoder_sends_the_models_messages[amaranth]"
 FIRST = "tests/hdl/test_ouch.py::test_the_first_word_is_out_a_cycle_after_the_intent_and_the_others_follow"  # noqa: E501
 HEARD = "tests/hdl/test_ouch.py::test_the_decoder_makes_the_models_reports[amaranth]"
 BEST = "tests/hdl/test_quotes.py::test_every_cycle_tells_what_the_model_tells[0.5]"
 ASKED = "tests/hdl/test_policy.py::test_it_asks_for_what_the_model_asks"
 NEWEST = "tests/hdl/test_policy.py::test_of_quotes_that_come_too_fast_the_newest_of_each_slot_is_evaluated"  # noqa: E501
+WAITS = "tests/hdl/test_ignored.py::test_the_policy_waits_for_no_order_that_the_exchange_ignored"
 LEANS = "tests/hdl/test_policy.py::test_every_lean_is_judged_as_the_model_judges_it[10240]"
 
 #: Module, what is broken, its text, the text instead, the test that fails.
@@ -107,29 +109,29 @@ MUTATIONS = [
     (
         MICROPRICE,
         "a crossed quote is usable",
-        "good[1].eq(good[0] & ~spread[-1] & spread.any())",
-        "good[1].eq(good[0] & spread.any())",
+        "good.eq(there & apart_by[:4].any() & ~apart_by[4])",
+        "good.eq(there & apart_by[:4].any())",
         LEANS,
     ),
     (
         MICROPRICE,
         "at the threshold nothing is signalled",
-        "far.eq((moved << THRESHOLD_FRACTION - 1) >= needed)",
-        "far.eq((moved << THRESHOLD_FRACTION - 1) > needed)",
+        "far.eq(~above(needed, moved << THRESHOLD_FRACTION - 1))",
+        "far.eq(above(moved << THRESHOLD_FRACTION - 1, needed))",
         LEANS,
     ),
     (
         POLICY,
         "a quote that waits is not replaced by a newer one",
         "write.en.eq(self.quote_valid)",
-        "write.en.eq(self.quote_valid & ~(waits & came).any())",
+        "write.en.eq(self.quote_valid & ~(lineup.waits & came).any())",
         NEWEST,
     ),
     (
         POLICY,
         "a refused intent is asked for again at once",
-        "known.new.eq(orders.cooled & ~number[FEW:].any())",
-        "known.new.eq(~number[FEW:].any())",
+        "cooled, idle = ~known.cooling | known.cooled, known.there & ~known.busy",
+        "cooled, idle = C(1, 1), known.there & ~known.busy",
         ASKED,
     ),
     (
@@ -152,6 +154,27 @@ MUTATIONS = [
         "orders.written.left.eq(Mux(happened, meant.rest, order.left))",
         "orders.written.left.eq(Mux(moved, meant.rest, order.left))",
         ASKED,
+    ),
+    (
+        POLICY,
+        "an order that is gone leaves its replacement behind",
+        "gone.eq(happened & meant.all)",
+        "gone.eq(happened & meant.all & ~order.next.any())",
+        ASKED,
+    ),
+    (
+        POLICY_MODEL,
+        "an order that is gone leaves its replacement behind",
+        "if not order.left:",
+        "if not order.left and not order.next:",
+        WAITS,
+    ),
+    (
+        LINEUP,
+        "those behind the last one have no precedence",
+        "ahead.eq(self.waits & behind)",
+        "ahead.eq(0)",
+        NEWEST,
     ),
     (
         WORKING,

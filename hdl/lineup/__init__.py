@@ -1,0 +1,1 @@
+"""Slots that wait for their turn."""

@@ -1,0 +1,1 @@
+"""Orders that wait to replace one that is gone."""
