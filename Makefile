@@ -38,6 +38,9 @@ test: $(VENV)/dev   ## all that runs without devices, but for `make rtl`
 rtl: $(VENV)/dev    ## every block of the gateware, and the whole, on every simulator: long
 	@$(BIN)/python -m pytest -q -m blocks
 
+card: $(VENV)/dev   ## the simulated card beside its twin: 200,000 messages, every fault, 12,000 orders
+	@$(BIN)/python -m pytest -q tests/host/test_card_whole.py tests/host/test_card_orders.py
+
 tree:           ## build/tree/tapeout: the four folders linked as the wheel lays them out
 	@rm -rf build/tree && mkdir -p build/tree/tapeout
 	@ln -s $(CURDIR)/host/* $(CURDIR)/kernels $(CURDIR)/hdl $(CURDIR)/sim build/tree/tapeout/
@@ -90,4 +93,4 @@ clean:          ## remove what can be rebuilt
 	@rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name '*.nb[ic]' -not -path './$(VENV)/*' -delete
 
-.PHONY: help tools demo test rtl tree check timing formal mutations soak coverage wheel fuzz bench gpu clean
+.PHONY: help tools demo test rtl card tree check timing formal mutations soak coverage wheel fuzz bench gpu clean

@@ -85,8 +85,7 @@ def run(bench: harness.Benchmark) -> None:
     bench.record("twin in Python, frame to order: median", statistics.median(took), "ns", "wall")
     high = float(np.quantile(took, 0.999, method="higher"))
     bench.record("twin in Python, frame to order: 99.9 %", high, "ns", "wall")
-    if not bench.as_json:
-        print(*lines(made.latency, bench.asked.mhz), sep="\n")
+    print(*lines(made.latency, bench.asked.mhz), sep="\n", file=sys.stderr)
     if bench.asked.plot:
         title = f"wire to order, ns at {bench.asked.mhz:g} MHz"
         bench.asked.plot.write_text(drawing(made.latency, bench.asked.mhz, title))

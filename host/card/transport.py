@@ -53,6 +53,9 @@ class Wired(Transport, Protocol):
             if it is not given.
         """
 
+    def cycles(self) -> tuple[int, bool]:
+        """Cycles since power-up, and whether the clock runs."""
+
     def orders(self) -> list[bytes]:
         """Messages that left for the exchange since the last call."""
 

@@ -24,6 +24,7 @@ from tapeout.walk.play import frames_of, listened
 
 BATCH = 64  # frames that are sent at once
 AHEAD = 4_000  # messages that the card may be behind
+PACE = 5  # cycles a word: an execution of 33 bytes makes two entries, of nine cycles each
 MODEL = "model"  # the contract in plain Python, in place of the gateware
 BITS = 14  # of the ring
 OWN = frozenset(Entry)  # kinds of the card's own entries
@@ -162,7 +163,7 @@ def _told(
     card.start(lines="a")
     card.listen(locates)
     wired, told = card.transport, list[Told]()
-    deliver = (lambda frames: wired.wire("a", frames)) if isinstance(wired, Wired) else None
+    deliver = _paced(wired) if isinstance(wired, Wired) else None
     feed = Feed(card, locates, deliver=deliver, patience_s=patience_s)
     for at in range(0, len(sent), BATCH):
         told += feed.hear(sent[at : at + BATCH])
@@ -170,6 +171,22 @@ def _told(
             told += feed.wait()
         advance(len(sent[at : at + BATCH]))
     return told + feed.finish()
+
+
+def _paced(wired: Wired) -> Callable[[Sequence[Frame]], None]:
+    """Brings frames to line A as fast as the ring takes what comes of them; no faster."""
+    free = 0
+
+    def deliver(frames: Sequence[Frame]) -> None:
+        nonlocal free
+        due, at = list[int](), max(free, wired.cycles()[0])
+        for frame in frames:
+            due.append(at)
+            at += PACE * len(frame.wire) // 8
+        free = at
+        wired.wire("a", frames, due)
+
+    return deliver
 
 
 def _last(card: Card) -> tuple[dict[str, int], tuple[str, ...]]:

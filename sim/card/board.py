@@ -1,7 +1,8 @@
 """The verilated card and its surroundings: registers by its pins, its beats into memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,13 +35,23 @@ class Board:
     While anything moves the clock runs as fast as it can; when all has been quiet for `QUIET`
     cycles it rests until the host asks for something. Parameters as for
     `tapeout.sim.card.model.Card`.
+
+    Attributes
+    ----------
+    make : callable
+        Makes the component that is played.
+    counted : str, optional
+        What of the gateware's coverage is counted; see `tapeout.sim.bench.compiled.Model`.
     """
+
+    make: Callable[[], Any] = staticmethod(component)
+    counted: str | None = None
 
     def __init__(self, memory: memoryview, fault: Fault | None = None) -> None:
         self._bytes = np.frombuffer(memory, np.uint8)
         self._words = self._bytes.view("<u8")
-        outline = kept_outline(component, Path(hdl.__path__[0]), Path(world.__file__))
-        self._running = Running(Model(outline))
+        outline = kept_outline(self.make, Path(hdl.__path__[0]), Path(world.__file__))
+        self._running = Running(Model(outline, coverage=self.counted))
         self.power_up(fault)
 
     def power_up(self, fault: Fault | None = None) -> None:
@@ -140,6 +151,10 @@ class Board:
             self.write(at, self._written[at])
         return self._quiet < QUIET
 
+    def covered(self, at: Path) -> None:
+        """Write what was covered so far, as `counted` says; nothing can be played after that."""
+        self._running.covered(at)
+
     def close(self) -> None:
         """Give the model back."""
         self._running.__exit__()
@@ -206,10 +221,8 @@ class Board:
 
     def _wronged(self, rows: Rows) -> Rows:
         """What is left of the beats when the fault that was asked for has come about."""
-        low, high = REGISTERS["ring_index_low"].at, REGISTERS["ring_index_high"].at
-        index = self._written.get(low, 0) | self._written.get(high, 0) << 32
         address = np.ascontiguousarray(rows[:, :2]).view("<u8")[:, 0]
-        entries = np.flatnonzero(address != index)
+        entries = np.flatnonzero(address != self._index())
         before, self._beats = self._beats, self._beats + entries.size
         first = self._fault.after * BEATS - before  # of the entry that the fault meets
         if not 0 <= first < entries.size:
@@ -224,6 +237,11 @@ class Board:
             self._running.reset()
             self._free, self._written, rows = dict.fromkeys("ab", 0), {}, rows[: entries[first]]
         return rows
+
+    def _index(self) -> int:
+        """The bus address of the producer index."""
+        low, high = REGISTERS["ring_index_low"].at, REGISTERS["ring_index_high"].at
+        return self._written.get(low, 0) | self._written.get(high, 0) << 32
 
     def _is_deaf(self) -> bool:
         """Whether the card does not hear what the host has done with, as the fault wants it."""

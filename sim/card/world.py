@@ -10,6 +10,8 @@ from tapeout.hdl.ring.layout import ADDRESS, RESPONSE, WORD
 SLVERR = 0b10
 PAGE_BITS = 12  # no burst crosses a multiple of 4,096 bytes
 BURSTS = 16  # that wait for their response
+ON_THE_WAY = 4  # addresses, and words, that wait for each other
+SMALL = 64  # rows of the order table
 SETTINGS = ("delay", "stalls", "refuse")
 #: One beat as it goes into memory: the bytes of the eight at `address` that have a `strobe`.
 WRITTEN = {"address": 64, "data": 64, "strobe": 8}
@@ -21,8 +23,9 @@ Response, Written = data.StructLayout(RESPONSE), data.StructLayout(WRITTEN)
 class Memory(wiring.Component):
     """An AXI4 slave that is only written: takes bursts, tells each beat, answers later.
 
-    A beat leaves at `o` two cycles after it was taken, one a cycle. A burst's data are taken when
-    its address is. Memory is behind `o`: while that is held back nothing is taken.
+    A beat leaves at `o` two cycles after it was taken, if its address was taken by then, and burst
+    behind burst without a cycle between. Memory is behind `o`: while that is held back nothing is
+    taken, but for what finds room on the way.
 
     Members
     -------
@@ -53,20 +56,22 @@ class Memory(wiring.Component):
     broken: Out(1)
 
     def elaborate(self, platform):
-        """One burst at a time is taken; as many as `BURSTS` wait to be answered."""
+        """Addresses wait for their data, as many as `BURSTS` bursts to be answered."""
         m = Module()
         m.submodules.desk = desk = Slice(Written)
+        m.submodules.addresses = addresses = SmallFifo(Address, ON_THE_WAY)
+        m.submodules.words = words = SmallFifo(Word, ON_THE_WAY)
         m.submodules.answers = answers = SmallFifo(
             data.StructLayout({"due": 32, "resp": 2}), BURSTS
         )
         wiring.connect(m, desk.o, wiring.flipped(self.o))
         now, going, at, left = Signal(32), Signal(), Signal(64), Signal(8)
-        stall_address, stall_data = self._stalls(m)
-        beat, last = self.data.payload, left == 0
-        taken = self.data.valid & self.data.ready
+        beat, last, taken = words.o.payload, left == 0, Signal()
+        self._take(m, addresses, words)
         m.d.comb += [
-            self.address.ready.eq(~going & ~stall_address),
-            self.data.ready.eq(going & desk.i.ready & answers.i.ready & ~stall_data),
+            addresses.o.ready.eq(~going | (taken & last)),
+            words.o.ready.eq(going & desk.i.ready & answers.i.ready),
+            taken.eq(words.o.valid & words.o.ready),
             desk.i.valid.eq(taken),
             desk.i.payload.eq(Cat(at, beat.data, beat.strobe)),
             answers.i.valid.eq(taken & last),
@@ -74,18 +79,31 @@ class Memory(wiring.Component):
             answers.i.payload.resp.eq(Mux(self.refuse, SLVERR, 0)),
         ]
         m.d.sync += now.eq(now + 1)
-        with m.If(self.address.valid & self.address.ready):
-            begin, length = self.address.payload.addr, self.address.payload.length
-            end = begin[:PAGE_BITS] + (length << 3)
-            m.d.sync += [going.eq(1), at.eq(begin), left.eq(length)]
-            with m.If(begin[:3].any() | end[PAGE_BITS]):
-                m.d.sync += self.broken.eq(1)
         with m.If(taken):
             m.d.sync += [at.eq(at + 8), left.eq(left - 1), going.eq(~last)]
             with m.If(beat.last != last):
                 m.d.sync += self.broken.eq(1)
+        with m.If(addresses.o.valid & addresses.o.ready):
+            begin, length = addresses.o.payload.addr, addresses.o.payload.length
+            end = begin[:PAGE_BITS] + (length << 3)
+            m.d.sync += [going.eq(1), at.eq(begin), left.eq(length)]
+            with m.If(begin[:3].any() | end[PAGE_BITS]):
+                m.d.sync += self.broken.eq(1)
         self._answer(m, answers, now)
         return m
+
+    def _take(self, m, addresses, words):
+        """Both channels, but in the cycles in which one stalls."""
+        stall_address, stall_data = self._stalls(m)
+        for pins, fifo, stall in (
+            (self.address, addresses, stall_address),
+            (self.data, words, stall_data),
+        ):
+            m.d.comb += [
+                fifo.i.payload.eq(pins.payload),
+                fifo.i.valid.eq(pins.valid & ~stall),
+                pins.ready.eq(fifo.i.ready & ~stall),
+            ]
 
     def _answer(self, m, answers, now):
         """The oldest burst, when it is due."""
@@ -116,6 +134,9 @@ class World(wiring.Component):
         Those of the card.
     written, delay, stalls, refuse, broken
         Those of `Memory`; its `o` is `written`.
+    addressed : Out(stream of `ADDRESS`)
+        The address of each burst in the cycle in which the card offers it first; to be looked at,
+        by one who is always ready.
     """
 
     def __init__(self, card):
@@ -129,6 +150,7 @@ class World(wiring.Component):
             streams
             | {
                 "written": Out(stream.Signature(Written)),
+                "addressed": Out(stream.Signature(Address)),
                 "delay": In(16),
                 "stalls": In(8),
                 "refuse": In(1),
@@ -149,6 +171,12 @@ class World(wiring.Component):
         wiring.connect(m, memory.o, wiring.flipped(self.written))
         m.d.comb += [getattr(memory, name).eq(getattr(self, name)) for name in SETTINGS]
         m.d.comb += self.broken.eq(memory.broken)
+        offered, stands = card.dma_address, Signal()
+        m.d.sync += stands.eq(offered.valid & ~offered.ready)
+        m.d.comb += [
+            self.addressed.payload.eq(offered.payload),
+            self.addressed.valid.eq(offered.valid & ~stands),
+        ]
         return m
 
 
@@ -157,3 +185,10 @@ def component():
     from tapeout.hdl.card.gateware import Card
 
     return World(Card())
+
+
+def small():
+    """The same with few places for orders, so that they run out, and little to be swept."""
+    from tapeout.hdl.card.gateware import Card
+
+    return World(Card(rows=SMALL, locates=4 * SMALL))

@@ -2,10 +2,13 @@
 
 `make coverage` compiles the feed handler with Verilator's counters, plays every stream of
 `tapeout.sim.whole.streams` through it, holds its records to the golden model's, and prints two
-tables: what the streams brought, and what each block saw of it. `--missed` names what nothing met.
+tables: what the streams brought, and what each block saw of it. Then the same of the whole card,
+whose streams, troubles and orders are those of `tests/host/card_plays.py`; `--card` leaves the feed
+handler alone out. `--missed` names what nothing met.
 """
 
 import argparse
+import importlib.util
 import tempfile
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from tapeout.sim.whole.functional import Functional
 from tapeout.sim.whole.play import model
 from tapeout.sim.whole.streams import ROWS, STREAMS
 
+PLAYS = Path(__file__).parents[1] / "host" / "card_plays.py"
 SEED = 1
 KINDS = ("line", "branch", "toggle")
 
@@ -52,6 +56,24 @@ def verilator(files, missed):
             yield from (f"    {kind} {place}" for place in kinds[kind].missed)
 
 
+def card(seed, file):
+    """What is played on the whole card, as lines of text; all of it covers what it covers."""
+    from tapeout.sim.card.lockstep import Lockstep
+    from tapeout.sim.card.world import small
+
+    class Counted(Lockstep):
+        make, counted = staticmethod(small), "both"
+
+    spec = importlib.util.spec_from_file_location("card_plays", PLAYS)
+    plays = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(plays)
+    board = Counted()
+    for said in plays.everything(board, seed):
+        yield f"card: {said}, seed {seed}"
+    board.covered(file)
+    board.close()
+
+
 def kind_of(kinds):
     """Whether lines and branches are among what was counted."""
     return {"line", "branch"} <= {*kinds}
@@ -63,13 +85,20 @@ def main(arguments=None):
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--missed", action="store_true", help="name what nothing met")
     parser.add_argument("--short", action="store_true", help="not what Verilator counts")
+    parser.add_argument("--card", action="store_true", help="only of the whole card")
     asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as aside:
-        folder = None if asked.short else Path(aside)
-        of = model(ROWS, None if asked.short else "both")
-        print(*told(met(of, asked.seed, folder), asked.missed), sep="\n")
-        if folder:
-            print(*verilator([*folder.glob("*.dat")], asked.missed), sep="\n")
+        if not asked.card:
+            folder = None if asked.short else Path(aside)
+            of = model(ROWS, None if asked.short else "both")
+            print(*told(met(of, asked.seed, folder), asked.missed), sep="\n")
+            if folder:
+                print(*verilator([*folder.glob("*.dat")], asked.missed), sep="\n")
+        if not asked.short:
+            file = Path(aside, "card")
+            for said in card(asked.seed, file):
+                print(said, flush=True)
+            print(*verilator([file], asked.missed), sep="\n")
     return 0
 
 
