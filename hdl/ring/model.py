@@ -23,7 +23,8 @@ class Ring:
     Parameters
     ----------
     places : int
-        Records that may wait on the card.
+        Records that may wait on the card, one of them outside its memory; after a loss half of
+        those inside must be free.
     bits : int
         The host's ring holds 2**bits records; not within `RING_BITS`: none is written.
     """
@@ -36,8 +37,9 @@ class Ring:
         self.stopped = False
 
     def offer(self, record: BookRecord | None = None) -> None:
-        """A record comes, or None; first of all what is missing is told, as soon as it fits."""
-        place = len(self._waiting) < self._places
+        """A record comes, or None; what is missing is told first, when it may be."""
+        half = 1 + (self._places - 1) // 2
+        place = len(self._waiting) < (half + 1 if self._missing else self._places)
         lost = record is not None and (self._missing > 0 or not place)
         self.dropped += lost
         if record is not None and not self._missing:

@@ -18,9 +18,9 @@ class Waiting(wiring.Component):
     Members
     -------
     i : In(stream of `BOOK_RECORD`)
-        Always ready: a record that finds no place is dropped. As soon as there is one again, an
-        entry of kind `OVERFLOW` takes it; a record that comes in that cycle is dropped, too, and
-        is in its count.
+        Always ready: a record that finds no place is dropped, and so is what comes until half of
+        all places are free. Then an entry of kind `OVERFLOW` tells how many; a record that comes in
+        that cycle is dropped, too, and is in its count.
     o : Out(stream of `BOOK_RECORD`)
         The oldest; it stands until it is taken.
     dropped : Out(32)
@@ -58,12 +58,13 @@ class Waiting(wiring.Component):
         level, room, some = Signal(range(self._depth + 1)), Signal(init=1), Signal()
         losing, missing, first_ns = Signal(), Signal(32), Signal(64, reset_less=True)
         put, lost, step = Signal(), Signal(), Signal()
-        told, after = Signal(BookRecord), Signal.like(level)
+        told, after, loses = Signal(BookRecord), Signal.like(level), Signal()
         m.d.comb += [
             self.i.ready.eq(1),
             self.full.eq(~room),
             put.eq(room & (self.i.valid | losing)),
             lost.eq(self.i.valid & (losing | ~room)),
+            loses.eq(~room & (losing | self.i.valid)),
             step.eq(some & (~self.o.valid | self.o.ready)),
             after.eq(level + put - step),
             told.kind.eq(Entry.OVERFLOW),
@@ -76,13 +77,13 @@ class Waiting(wiring.Component):
         ]
         m.d.sync += [
             level.eq(after),
-            room.eq(after != self._depth),
+            room.eq(Mux(loses, after <= self._depth // 2, after != self._depth)),
             some.eq(after != 0),
             write.addr.eq(write.addr + put),
             read.addr.eq(read.addr + step),
             self.o.valid.eq(step | (self.o.valid & ~self.o.ready)),
             missing.eq(Mux(losing & room, 0, missing + lost)),
-            losing.eq(~room & (losing | self.i.valid)),
+            losing.eq(loses),
             self.dropped.eq(self.dropped + lost),
             self.overflowed.eq(lost),
         ]

@@ -170,7 +170,7 @@ MUTATIONS = [
     (
         WAITING,
         "what finds no place is dropped and nothing told",
-        "losing.eq(~room & (losing | self.i.valid))",
+        "losing.eq(loses)",
         "losing.eq(0)",
         TOLD,
     ),
@@ -191,8 +191,15 @@ MUTATIONS = [
     (
         WAITING,
         "the RAM is full one too late",
-        "room.eq(after != self._depth)",
-        "room.eq(level != self._depth)",
+        "after <= self._depth // 2, after != self._depth",
+        "after <= self._depth // 2, level != self._depth",
         TOLD,
+    ),
+    (
+        WAITING,
+        "records come in again as soon as there is one place",
+        "Mux(loses, after <= self._depth // 2, after != self._depth)",
+        "after != self._depth",
+        WRITTEN + "what_waits_is_dropped_in_its_turn",
     ),
 ]
