@@ -234,7 +234,8 @@ REMEDY = {
     "gap": "both lines lost it: recover the books from a snapshot or the CPU twin",
     "refused": "more orders rest than the table holds: listen to fewer instruments",
     "cut": "frames came faster than they are taken: the other line fills the gap, or it is told",
-    "checksum": "look at the cable and at `statistics_a_bad`, `statistics_b_bad`",
+    "checksum": "look at the cable and at `statistics_a_bad`, `statistics_b_bad`; messages in front"
+    " of the fault had left when it was seen, unless the gateware is built with `whole=True`",
 }
 
 LINE = {
