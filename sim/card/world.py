@@ -12,6 +12,7 @@ PAGE_BITS = 12  # no burst crosses a multiple of 4,096 bytes
 BURSTS = 16  # that wait for their response
 ON_THE_WAY = 4  # addresses, and words, that wait for each other
 SMALL = 64  # rows of the order table
+ROWS = 2048  # of a bank of the order table: 16,392 orders, four times what a card has by itself
 SETTINGS = ("delay", "stalls", "refuse")
 #: One beat as it goes into memory: the bytes of the eight at `address` that have a `strobe`.
 WRITTEN = {"address": 64, "data": 64, "strobe": 8}
@@ -184,7 +185,7 @@ def component():
     """What the simulated card's process plays."""
     from tapeout.hdl.card.gateware import Card
 
-    return World(Card())
+    return World(Card(rows=ROWS))
 
 
 def small():

@@ -73,7 +73,6 @@ def test_what_one_line_has_is_told_once_and_is_the_twins(board, count, figure):
     plays.same_books(made, truth)
     counted = bench.card.statistics()
     refused = sum(one.kind == Kind.STALE for one in made)
-    assert (refused > 0) == (count > 100_000)
     assert bench.card.errors() == ("refused",) * (refused > 0) + ("checksum",)
     assert counted["a_bad"] > 0 < counted["b_bad"]
     assert counted["delivered"] == truth.messages >= count
