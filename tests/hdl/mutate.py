@@ -21,8 +21,11 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("host", "kernels", "hdl", "sim", "tests", "pyproject.toml")
-#: How a test ends that met the fault: what it asserted, or what the player saw.
-CAUGHT = re.compile(r"^E +(AssertionError|assert |Failed: |RuntimeError: .* must hold word)", re.M)
+#: How a test ends that met the fault: what it asserted, or what the player saw; in several ways at
+#: once, where Hypothesis found several.
+CAUGHT = re.compile(
+    r"^(?:E|[E ]*\|) +(AssertionError|assert |Failed: |RuntimeError: .* must hold word)", re.M
+)
 LIMIT_S = 900
 
 
