@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tapeout.hdl.book.layout import Kind
-from tapeout.hdl.ouch.model import Decoder, Intent, order
-from tapeout.hdl.ouch.model import Report as Said
+from tapeout.hdl.ouch.model import Decoder, order
 from tapeout.hdl.policy.model import Policy
 from tapeout.hdl.pretrade import model as gate
 from tapeout.hdl.pretrade.layout import Outcome, Reason
-from tapeout.hdl.quotes.model import Quote, Quotes
+from tapeout.hdl.pretrade.model import Intent, Quote, Report
+from tapeout.hdl.quotes.model import Quotes
 from tapeout.hdl.top.layout import BookRecord
 
 
@@ -61,7 +61,7 @@ class Desk:
         quotes = self.quotes.drain() if record.kind == Kind.GAP else [told] if told else []
         made = list[Decision]()
         for quote in quotes:
-            self.state = gate.quote(self.state, gate.Quote(*quote))
+            self.state = gate.quote(self.state, quote)
             made += self._evaluate(quote, now)
         return made
 
@@ -70,12 +70,12 @@ class Desk:
         made = list[Decision]()
         for said in self._decoder.reports(message):
             slot = self._slot(said)
-            self.state = gate.report(self.state, gate.Report(*said))
+            self.state = gate.report(self.state, said)
             if self.policy.report(said, now) and slot is not None:
                 made += self._evaluate(self.quotes.rows[slot], now)
         return made
 
-    def _slot(self, said: Said) -> int | None:
+    def _slot(self, said: Report) -> int | None:
         """Whose order a report is about."""
         key = said.replaces if said.outcome == Outcome.REPLACED else said.number
         orders = self.policy.orders.items()
@@ -87,7 +87,7 @@ class Desk:
         intent = self.policy.evaluate(quote, trade, now)
         if intent is None:
             return []
-        reason, self.state = gate.decide(self.state, gate.Intent(*intent), now)
+        reason, self.state = gate.decide(self.state, intent, now)
         self.policy.decide(reason, now)
         leaves = reason == Reason.ACCEPTED
         message = order(intent, self._symbols[intent.slot]) if leaves else b""

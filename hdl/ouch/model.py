@@ -1,7 +1,5 @@
 """Golden model of OUCH 5.0: messages and their bytes, messages of intents, reports of messages."""
 
-from typing import NamedTuple
-
 from tapeout.hdl.ouch.layout import (
     BUY,
     DEAD,
@@ -14,30 +12,9 @@ from tapeout.hdl.ouch.layout import (
     Message,
 )
 from tapeout.hdl.pretrade.layout import Action, Outcome
+from tapeout.hdl.pretrade.model import Intent, Report
 
 Fields = dict[str, int | str]
-
-
-class Intent(NamedTuple):
-    """An order that wants to leave; fields as in `INTENT`."""
-
-    action: int
-    side: int = 0
-    slot: int = 0
-    number: int = 0
-    replaces: int = 0
-    shares: int = 0
-    price: int = 0
-
-
-class Report(NamedTuple):
-    """What the exchange says of an order; fields as in `REPORT`."""
-
-    outcome: int
-    number: int = 0
-    replaces: int = 0
-    shares: int = 0
-    price: int = 0
 
 
 def encode(table: dict[str, Message], kind: str, **values: int | str) -> bytes:

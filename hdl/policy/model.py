@@ -6,7 +6,6 @@ says which it evaluated, and when; told the same, both ask for the same orders.
 
 from dataclasses import dataclass
 
-from tapeout.hdl.ouch.model import Intent, Report
 from tapeout.hdl.policy.layout import (
     DEFAULTS,
     LOTS_BITS,
@@ -15,7 +14,7 @@ from tapeout.hdl.policy.layout import (
     THRESHOLD_FRACTION,
 )
 from tapeout.hdl.pretrade.layout import Action, Outcome, Reason
-from tapeout.hdl.quotes.model import Quote
+from tapeout.hdl.pretrade.model import Intent, Quote, Report
 
 BUY, SELL = 0, 1
 

@@ -1,23 +1,11 @@
 """Golden model of the quotes: what one cycle's record and limit do to the best prices of a slot."""
 
-from typing import NamedTuple
-
 from tapeout.hdl.book.layout import Kind
 from tapeout.hdl.pretrade.layout import SLOTS
+from tapeout.hdl.pretrade.model import Quote
 from tapeout.hdl.top.layout import BookRecord, Mark
 
 LEVEL_KINDS = range(Kind.ADD, Kind.REPLACE_IN + 1)
-
-
-class Quote(NamedTuple):
-    """Best prices of a slot; fields as in `QUOTE`."""
-
-    slot: int
-    bid: int = 0
-    bid_lots: int = 0
-    ask: int = 0
-    ask_lots: int = 0
-    stale: int = 0
 
 
 class Quotes:

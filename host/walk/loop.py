@@ -50,7 +50,7 @@ class Stepped(Transport, Protocol):
     def step(self, until: int) -> Sequence[tuple[int, int, bytes]]:
         """Go on to a cycle; first and last cycle of each message that left, and the message."""
 
-    def report(self, messages: Sequence[bytes], due: Sequence[int]) -> None:
+    def reports(self, messages: Sequence[bytes], due: Sequence[int] | None = None) -> None:
         """The exchange's messages, none before its cycle."""
 
 
@@ -249,7 +249,7 @@ class _Loop:
     def _report(self, reports: list[tuple[int, bytes]], begin: int, opened: int) -> None:
         if reports:
             messages = [message for _, message in reports]
-            self._board.report(messages, [self._cycle(when, begin, opened) for when, _ in reports])
+            self._board.reports(messages, [self._cycle(when, begin, opened) for when, _ in reports])
             self._ledger.reported(messages)
 
     def _told(self, cycles: int) -> Looped:

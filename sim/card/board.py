@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ from tapeout import hdl
 from tapeout.hdl.card.layout import RECORD_BYTES, REGISTERS
 from tapeout.hdl.line.model import Frame
 from tapeout.hdl.net.layout import BEAT, beats
-from tapeout.sim.bench.compiled import Model, Played, packed
+from tapeout.sim.bench.compiled import Model, Played, Words, packed
 from tapeout.sim.bench.outline import kept_outline
 from tapeout.sim.bench.running import Running
 from tapeout.sim.card import world
@@ -27,6 +27,14 @@ BEATS = RECORD_BYTES // 8  # of an entry
 WHOLE = 0xFF  # the strobe of eight bytes
 BEAT_BITS = sum(BEAT.values())
 Rows = npt.NDArray[np.uint32]
+
+
+class Left(NamedTuple):
+    """A message that left for the exchange: in which cycles its first and last word crossed."""
+
+    first: int
+    last: int
+    message: bytes
 
 
 class Board:
@@ -60,7 +68,7 @@ class Board:
         self._fault = fault or Fault("", 0)
         self._written, self._unheard = dict[int, int](), False
         self._beats, self._frames, self._quiet, self._stopped = 0, 0, 0, False
-        self._orders, self._order = list[bytes](), b""
+        self._orders, self._order, self._first = list[Left](), b"", 0
         self._free = dict.fromkeys("ab", 0)  # cycle from which a line may bring the next frame
 
     def read(self, at: int) -> int:
@@ -124,13 +132,22 @@ class Board:
 
     def orders(self) -> list[bytes]:
         """Messages that left for the exchange since the last call."""
+        return [one.message for one in self.left()]
+
+    def left(self) -> list[Left]:
+        """The same, with their cycles."""
         left, self._orders = self._orders, []
         return left
 
-    def reports(self, messages: Sequence[bytes]) -> None:
-        """The exchange's messages, a frame each."""
-        words = [word for message in messages for word in beats(message)]
-        self._run(0, {"reports": packed(words, BEAT_BITS)})
+    def reports(self, messages: Sequence[bytes], due: Sequence[int] | None = None) -> None:
+        """The exchange's messages, a frame each; in order, and none before its cycle of `due`."""
+        words, times = list[int](), list[int]()
+        for message, when in zip(messages, due or [0] * len(messages), strict=True):
+            sent = beats(message)
+            words += sent
+            times += range(when, when + len(sent))
+        rows = {"reports": packed(words, BEAT_BITS)}
+        self._run(0, rows, {"reports": np.array(times, np.uint64)})
 
     def host_memory(self, delay: int, stalls: int, refuse: int) -> None:
         """How the host's memory takes what is written: plain inputs of `World`."""
@@ -186,19 +203,20 @@ class Board:
             len(one.rows) for one in (*played.inputs.values(), *played.outputs.values())
         )
         self._quiet = 0 if moved else self._quiet + cycles
-        self._leave(played.outputs["orders"].payloads())
+        self._leave(played.outputs["orders"])
         self._store(played.outputs["written"].rows)
         if played.plain["broken"]:
             raise RuntimeError("the card must write bursts by the rules of AXI4; it did not")
         return played
 
-    def _leave(self, words: list[int]) -> None:
+    def _leave(self, words: Words) -> None:
         """Beats of orders into whole messages."""
-        for word in words:
-            count = word >> 64 & 0xF
-            self._order += (word & (1 << 64) - 1).to_bytes(8, "little")[:count]
+        for word, cycle in zip(words.payloads(), words.taken, strict=True):
+            if not self._order:
+                self._first = int(cycle)
+            self._order += (word & (1 << 64) - 1).to_bytes(8, "little")[: word >> 64 & 0xF]
             if word >> 68 & 1:
-                self._orders.append(self._order)
+                self._orders.append(Left(self._first, int(cycle), self._order))
                 self._order = b""
 
     def _store(self, rows: Rows) -> None:

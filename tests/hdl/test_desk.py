@@ -114,7 +114,7 @@ def test_decisions_and_messages_are_the_models(figure):
         for record in records:
             true += desk.hear(record, now)
         reports = [report for message in out for report in answers(rng, resting, message)]
-        board.report(reports, [board.cycle] * len(reports))
+        board.reports(reports, [board.cycle] * len(reports))
         unanswered = [one.message for one in board.step(now + APART)]
         left += out
         for report in reports:

@@ -11,8 +11,9 @@ from tapeout.hdl.itch.layout import pack
 from tapeout.hdl.net.layout import BEAT, beats
 from tapeout.hdl.ouch.layout import DEAD, INBOUND, LIVE, OUTBOUND, WORDS_OUT
 from tapeout.hdl.ouch.model import Decoder as Model
-from tapeout.hdl.ouch.model import Intent, decode, encode, order
+from tapeout.hdl.ouch.model import decode, encode, order
 from tapeout.hdl.pretrade.layout import INTENT, REPORT, Action, Outcome
+from tapeout.hdl.pretrade.model import Intent
 from tapeout.sim.engine import READY, engines, play
 
 AAPL = int.from_bytes(b"AAPL    ")

@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tapeout.hdl.itch.layout import pack
-from tapeout.hdl.ouch.model import Intent, Report
 from tapeout.hdl.policy.layout import DEFAULTS, MOST_NUMBERS, THRESHOLD_FRACTION
 from tapeout.hdl.policy.model import BUY, SELL, Policy, signal, usable
 from tapeout.hdl.pretrade.layout import INTENT, QUOTE, REPORT, SLOTS, Action, Outcome, Reason
-from tapeout.hdl.quotes.model import Quote
+from tapeout.hdl.pretrade.model import Intent, Quote, Report
 from tapeout.sim.engine import READY, engines, play_streams
 
 ENGINES = engines()

@@ -8,7 +8,8 @@ import pytest
 from tapeout.hdl.book.layout import Kind
 from tapeout.hdl.itch.layout import pack
 from tapeout.hdl.pretrade.layout import QUOTE, SLOTS
-from tapeout.hdl.quotes.model import Quote, Quotes
+from tapeout.hdl.pretrade.model import Quote
+from tapeout.hdl.quotes.model import Quotes
 from tapeout.hdl.top.layout import BOOK_RECORD, BookRecord, Mark, Report
 from tapeout.sim.engine import READY, engines
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tapeout.hdl.ouch.layout import INBOUND, OUTBOUND, PLAIN
-from tapeout.hdl.ouch.model import Intent, decode, encode, order
+from tapeout.hdl.ouch.model import decode, encode, order
 from tapeout.hdl.pretrade.layout import Action
+from tapeout.hdl.pretrade.model import Intent
 from tapeout.kernels.tape.record import RECORD_DTYPE
 from tapeout.sim import draws, flow
 from tapeout.sim.day import OPEN_NS, SimulatedDay
